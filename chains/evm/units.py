@@ -1,0 +1,125 @@
+"""What a project wants on an EVM chain, with parameters filled in and references still open.
+
+``pipeline.manifest`` makes these from ``ship.toml`` and a target; the planner turns them into actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = [
+    "DEPLOYER",
+    "Call",
+    "CallUnit",
+    "Check",
+    "ContractUnit",
+    "EvmUnits",
+    "Proxy",
+    "Ref",
+    "Unless",
+    "Value",
+    "references",
+]
+
+Proxy = Literal["none", "uups", "transparent", "beacon"]
+Part = Literal["address", "implementation", "admin", "beacon"]
+
+
+@dataclass(frozen=True)
+class Ref:
+    """``${contracts.NAME}`` or ``${contracts.NAME.PART}``; an address known only when the plan is made."""
+
+    unit: str
+    part: Part = "address"
+
+    def __str__(self) -> str:
+        return f"${{contracts.{self.unit}{'' if self.part == 'address' else '.' + self.part}}}"
+
+
+DEPLOYER = Ref("", "address")
+"""``${deployer}``: the address of the target's signer."""
+
+Value = bool | int | str | Ref | tuple["Value", ...] | Mapping[str, "Value"]
+"""An argument: TOML scalars, arrays as tuples, tables as mappings (for ABI tuples by component name)."""
+
+
+def references(value: Value) -> Iterator[Ref]:
+    """Every unit reference inside ``value``, in order (``DEPLOYER`` is not one)."""
+    if isinstance(value, Ref):
+        if value != DEPLOYER:
+            yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from references(item)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from references(item)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function call: ``signature`` such as ``initialize(address,uint256)``, without a return type."""
+
+    signature: str
+    args: tuple[Value, ...] = ()
+    value_wei: int = 0
+
+
+@dataclass(frozen=True)
+class Unless:
+    """A read that makes a call unnecessary: ``signature`` has a return type, as ``hasRole(bytes32,address)(bool)``."""
+
+    signature: str
+    args: tuple[Value, ...]
+    equals: Value
+
+
+@dataclass(frozen=True)
+class ContractUnit:
+    """``[contracts.NAME]``. ``source`` is ``path:Contract`` as the compiler names it."""
+
+    name: str
+    source: str
+    args: tuple[Value, ...] = ()
+    value_wei: int = 0
+    proxy: Proxy = "none"
+    initialize: Call | None = None
+    upgrade: Call | None = None
+    proxy_owner: Value = DEPLOYER
+    create2_salt: bytes | None = None
+    libraries: Mapping[str, Value] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    replace: bool = False
+
+
+@dataclass(frozen=True)
+class CallUnit:
+    """``[calls.NAME]``: a transaction that changes state, skipped when ``unless`` already holds."""
+
+    name: str
+    to: Value
+    call: Call
+    unless: Unless | None = None
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """``[checks.NAME]``: a read after deploying; a failed one stops the release."""
+
+    name: str
+    on: Value
+    signature: str
+    args: tuple[Value, ...]
+    equals: Value
+
+
+@dataclass(frozen=True)
+class EvmUnits:
+    """All EVM units of a project, in the order they stand in ``ship.toml``."""
+
+    contracts: tuple[ContractUnit, ...] = ()
+    calls: tuple[CallUnit, ...] = ()
+    checks: tuple[Check, ...] = ()

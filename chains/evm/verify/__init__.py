@@ -1,0 +1,1 @@
+"""Proofs that what runs on chain is what was built."""
