@@ -78,7 +78,10 @@ class Unless:
 
 @dataclass(frozen=True)
 class ContractUnit:
-    """``[contracts.NAME]``. ``source`` is ``path:Contract`` as the compiler names it."""
+    """``[contracts.NAME]``. ``source`` is ``path:Contract`` as the compiler names it.
+
+    ``authority`` is the timelock through which an upgrade goes; ``None`` when the deployer may upgrade by itself.
+    """
 
     name: str
     source: str
@@ -91,6 +94,7 @@ class ContractUnit:
     create2_salt: bytes | None = None
     libraries: Mapping[str, Value] = field(default_factory=dict)
     after: tuple[str, ...] = ()
+    authority: Value | None = None
     replace: bool = False
 
 
@@ -103,6 +107,7 @@ class CallUnit:
     call: Call
     unless: Unless | None = None
     after: tuple[str, ...] = ()
+    authority: Value | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,102 @@
+"""One transaction's life, folded from the journal (design §6).
+
+    PLANNED → RESERVED → SIGNED → MINED → FINAL
+                           │  ↖─────┘ the receipt is gone after a reorg
+                           ├→ REVERTED   mined with status 0: recorded, never retried blindly
+                           └→ FOREIGN    the nonce was used by a transaction that is not ours
+
+Rows: ``tx.reserved``, ``tx.signed`` (once per fee level, every hash kept), ``tx.mined``, ``tx.reorged``,
+``tx.reverted``, ``tx.final``, ``tx.foreign``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from chains.base import Row
+from chains.evm.transaction import Fees
+
+__all__ = ["Attempt", "Mined", "Stage", "TxState", "apply", "fold"]
+
+Stage = Literal["planned", "reserved", "signed", "mined", "final", "reverted", "foreign"]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A signed form of the transaction: its hash (0x hex), raw bytes, and fees."""
+
+    hash: str
+    raw: bytes
+    fees: Fees
+
+
+@dataclass(frozen=True)
+class Mined:
+    """Where a transaction was found. ``gas_price_wei`` is the effective one."""
+
+    hash: str
+    block_number: int
+    block_hash: str
+    gas_used: int
+    gas_price_wei: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self.__dict__, "gas_price_wei": str(self.gas_price_wei)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Mined:
+        return cls(
+            data["hash"], data["block_number"], data["block_hash"], data["gas_used"], int(data["gas_price_wei"])
+        )
+
+
+@dataclass(frozen=True)
+class TxState:
+    """What the journal knows about one action of one plan."""
+
+    action: str
+    stage: Stage = "planned"
+    nonce: int | None = None
+    fees: Fees | None = None
+    attempts: tuple[Attempt, ...] = ()
+    mined: Mined | None = None
+    reason: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Nothing more can happen to it by itself."""
+        return self.stage in {"final", "reverted", "foreign"}
+
+
+def apply(state: TxState, row: Row) -> TxState:
+    """``state`` after one more row about it."""
+    data = row.data
+    match row.kind:
+        case "tx.reserved":
+            return replace(state, stage="reserved", nonce=data["nonce"], fees=Fees.from_json(data["fees"]))
+        case "tx.signed":
+            attempt = Attempt(data["hash"], bytes.fromhex(data["raw"][2:]), Fees.from_json(data["fees"]))
+            return replace(state, stage="signed", attempts=(*state.attempts, attempt))
+        case "tx.mined":
+            return replace(state, stage="mined", mined=Mined.from_json(data))
+        case "tx.reorged":
+            return replace(state, stage="signed", mined=None)
+        case "tx.reverted":
+            return replace(state, stage="reverted", mined=Mined.from_json(data), reason=data["reason"])
+        case "tx.final":
+            return replace(state, stage="final", mined=Mined.from_json(data))
+        case "tx.foreign":
+            return replace(state, stage="foreign", reason=data["reason"])
+    return state
+
+
+def fold(rows: Iterable[Row], plan: str) -> dict[str, TxState]:
+    """The state of every action of the plan with this digest that the journal speaks of."""
+    states: dict[str, TxState] = {}
+    for row in rows:
+        if row.kind.startswith("tx.") and row.data["plan"] == plan:
+            action = row.data["action"]
+            states[action] = apply(states.get(action, TxState(action)), row)
+    return states

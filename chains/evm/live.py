@@ -1,0 +1,58 @@
+"""What is live on one chain, as far as the journal tells: the effects of every action that became final."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chains.base import Row
+from chains.evm.actions import EvmPlan
+
+__all__ = ["LiveUnit", "live_units"]
+
+
+@dataclass(frozen=True)
+class LiveUnit:
+    """A unit's recorded state. Addresses have checksums; ``*_init_code`` are sha256 of init code with arguments.
+
+    ``created`` maps the sha256 of init code to the address it was deployed at, also for implementations that no proxy
+    uses yet, so that an interrupted upgrade does not deploy them again. ``done`` is the payload digest of a call unit.
+    """
+
+    name: str
+    address: str | None = None
+    source: str | None = None
+    proxy: str = "none"
+    implementation: str | None = None
+    beacon: str | None = None
+    admin: str | None = None
+    init_code: str | None = None
+    implementation_init_code: str | None = None
+    implementation_source: str | None = None
+    done: str | None = None
+    created: Mapping[str, str] = field(default_factory=dict)
+
+    def merge(self, effect: Mapping[str, Any]) -> LiveUnit:
+        """This unit after an action's effect."""
+        changed = dict(effect)
+        created = {**self.created, **changed.pop("created", {})}
+        return replace(self, **changed, created=created)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self.__dict__, "created": dict(self.created)}
+
+
+def live_units(rows: Iterable[Row], plans: Mapping[str, EvmPlan]) -> dict[str, LiveUnit]:
+    """Fold the journal into live units. ``plans`` holds every plan the rows name, by digest."""
+    live: dict[str, LiveUnit] = {}
+    effects = {digest: {a.id: (a.unit, a.effect) for a in plan.actions} for digest, plan in plans.items()}
+    for row in rows:
+        if row.kind == "tx.final":
+            unit, effect = effects[row.data["plan"]][row.data["action"]]
+        elif row.kind == "unit.adopted":
+            unit, effect = row.data["unit"], row.data["effect"]
+        else:
+            continue
+        live[unit] = live.get(unit, LiveUnit(unit)).merge(effect)
+    return live

@@ -1,0 +1,443 @@
+"""From units, artifacts, recorded state and a view of the chain to ordered actions. Reads, never sends.
+
+Every address is known before anything is sent: CREATE by nonce, CREATE2 through the deterministic deployment proxy.
+Gas and fees are filled in afterwards (``chains.evm.simulate``, ``chains.evm.fees``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chains.canonical import sha256_hex
+from chains.errors import NeedsPerson, Refused
+from chains.evm.abi import AbiType, constructor_types, decode, encode, find_function, jsonable, selector
+from chains.evm.actions import Action, Change, PlannedCheck, PlannedUnit, Ready
+from chains.evm.address import CREATE2_FACTORY, address_bytes, create2_address, create_address, keccak256
+from chains.evm.artifacts import Artifact, link
+from chains.evm.dag import library_units, order
+from chains.evm.live import LiveUnit
+from chains.evm.node import Node
+from chains.evm.proxies import (
+    ADMIN_SLOT,
+    BEACON_SLOT,
+    IMPLEMENTATION_SLOT,
+    PROXY_CONTRACTS,
+    ProxyUnsupported,
+    encode_call,
+    owns_admin,
+    upgrade_payload,
+)
+from chains.evm.timelock import Operation
+from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, Ref, Unless, Value
+from chains.rpc import RpcFault
+
+__all__ = ["Draft", "ImmutableChanged", "LiveStateDrifted", "Sources", "lay_out"]
+
+Sources = Callable[[str], Artifact]
+"""Gives the artifact of ``path:Contract`` or of a bare contract name; raises a ``Refused`` when there is none."""
+
+
+class ImmutableChanged(Refused):
+    """SHIP-E06: a deployed contract that cannot change was changed in the project."""
+
+    code = "SHIP-E06"
+
+
+class LiveStateDrifted(NeedsPerson):
+    """SHIP-E07: the chain does not hold what the journal recorded."""
+
+    code = "SHIP-E07"
+
+
+class TargetMissing(Refused):
+    """SHIP-E08: a call or check goes to an address without code."""
+
+    code = "SHIP-E08"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Actions without gas, what happens to each unit, the checks with their expected answers, and the reads used."""
+
+    actions: tuple[Action, ...]
+    units: tuple[PlannedUnit, ...]
+    checks: tuple[PlannedCheck, ...]
+    reads: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass
+class _Layout:
+    """The work of one ``lay_out``: the next nonce, and each unit's state as the plan has made it so far."""
+
+    units: EvmUnits
+    sources: Sources
+    node: Node
+    deployer: str
+    nonce: int
+    live: dict[str, LiveUnit]
+    actions: list[Action] = field(default_factory=list)
+    planned: list[PlannedUnit] = field(default_factory=list)
+    reads: list[Mapping[str, Any]] = field(default_factory=list)
+    fresh: set[str] = field(default_factory=set)
+    abis: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+    # -- addresses and values ------------------------------------------------------------------------------------
+
+    def resolve(self, ref: Ref) -> str:
+        """The address a reference stands for; the unit it names was laid out before (or is live)."""
+        if ref == DEPLOYER:
+            return self.deployer
+        address = getattr(self.live.get(ref.unit), ref.part, None)
+        if address is None:
+            raise ProxyUnsupported(
+                f"{ref} has no address: `{ref.unit}` has no {ref.part}",
+                remedy="`implementation`, `admin` and `beacon` exist only for the kinds of proxy that have them.",
+            )
+        return str(address)
+
+    def address_of(self, value: Value, where: str) -> str:
+        """A recipient or owner: exactly one ABI address."""
+        word = encode([AbiType(where, "address")], [value], self.resolve, where)
+        return str(decode([AbiType("", "address")], word)[0])
+
+    def abi_at(self, address: str) -> Sequence[Mapping[str, Any]] | None:
+        return self.abis.get(address.lower())
+
+    def has_code(self, address: str) -> bool:
+        return address.lower() in self.fresh or bool(self.node.code(address))
+
+    # -- actions -------------------------------------------------------------------------------------------------
+
+    def add(self, action: Action) -> Action:
+        placed = replace(action, nonce=self.nonce)
+        self.nonce += 1
+        self.actions.append(placed)
+        if placed.address:
+            self.fresh.add(placed.address.lower())
+        return placed
+
+    def create(
+        self, unit: str, suffix: str, artifact: Artifact, init_code: bytes, *, title: str, args: Any, value_wei: int = 0,
+        salt: bytes | None = None, effect: Callable[[str], dict[str, Any]],
+    ) -> str:
+        """Deploy init code (or adopt what lies at its CREATE2 address already); gives the address."""
+        name = f"{unit}.{suffix}" if suffix else unit
+        digest = sha256_hex(init_code)
+        if salt is None:
+            address = create_address(self.deployer, self.nonce)
+            to, data, kind = None, init_code, "create"
+        else:
+            address = create2_address(CREATE2_FACTORY, salt, init_code)
+            to, data, kind = CREATE2_FACTORY, salt + init_code, "create2"
+        merged = {"created": {digest: address}, **effect(address)}
+        self.live[unit] = self.live.get(unit, LiveUnit(unit)).merge(merged)
+        if salt is not None and self.node.code(address):
+            return address
+        self.add(
+            Action(
+                id=name, unit=unit, kind=kind, title=title, nonce=0, to=to, value_wei=value_wei, data=data,  # type: ignore[arg-type]
+                address=address, source=artifact.source, args=args, effect=merged,
+                needs_code=(CREATE2_FACTORY,) if salt is not None else (),
+            )
+        )  # fmt: skip
+        return address
+
+    def call(
+        self, unit: str, suffix: str, to: str, data: bytes, *, title: str, args: Any, value_wei: int, effect: dict[str, Any],
+        authority: str | None,
+    ) -> None:
+        """A call, direct or through a timelock."""
+        name = f"{unit}.{suffix}" if suffix else unit
+        self.live[unit] = self.live.get(unit, LiveUnit(unit)).merge(effect)
+        base = Action(
+            id=name, unit=unit, kind="call", title=title, nonce=0, to=to, value_wei=value_wei, data=data, args=args,
+            effect=effect, needs_code=(to,),
+        )  # fmt: skip
+        if authority is None:
+            self.add(base)
+            return
+        operation = Operation(to, data, keccak256(f"{name}:{self.nonce}:{self.deployer}".encode()))
+        delay_s = self._delay_s(authority)
+        schedule = replace(
+            base, id=f"{name}.schedule", title=f"schedule: {title}", to=authority, value_wei=0,
+            data=operation.schedule(delay_s), effect={}, needs_code=(authority,),
+        )  # fmt: skip
+        execute = replace(
+            base, id=f"{name}.execute", title=f"execute: {title}", to=authority, data=operation.execute(),
+            needs_code=(authority, to), ready=Ready(authority, operation.is_ready(), delay_s),
+        )  # fmt: skip
+        self.add(schedule)
+        self.add(execute)
+
+    def _delay_s(self, timelock: str) -> int:
+        try:
+            answer = self.node.call(timelock, encode_call("getMinDelay", [], []))
+            return int(decode([AbiType("", "uint256")], answer)[0])
+        except (RpcFault, ValueError) as error:
+            raise ProxyUnsupported(
+                f"the authority {timelock} is not a TimelockController: it has no getMinDelay() ({error})",
+                remedy="Name a deployed timelock as `authority`, or leave it out where the deployer has the right.",
+            ) from error
+
+    # -- code ----------------------------------------------------------------------------------------------------
+
+    def init_code(self, unit: ContractUnit, artifact: Artifact, args: Sequence[Value], where: str) -> tuple[bytes, Any]:
+        """Linked creation code with encoded arguments, and the arguments for people."""
+        libraries = {
+            name: address_bytes(self.address_of(value, f"{where}, library {name}"))
+            for name, value in unit.libraries.items()
+        }
+        for name, unit_name in library_units(unit, artifact, self.units).items():
+            libraries[name] = address_bytes(self.resolve(Ref(unit_name)))
+        inputs, payable = constructor_types(artifact.abi)
+        if unit.value_wei and not payable and unit.proxy == "none":
+            raise ProxyUnsupported(
+                f"{where} is not payable, but `value` gives it {unit.value_wei} wei", remedy="Remove `value`."
+            )
+        encoded = encode(inputs, args, self.resolve, where)
+        return link(artifact.creation_code, artifact.creation_links, libraries) + encoded, _shown(inputs, encoded)
+
+    def calldata(self, call: Call, abi: Sequence[Mapping[str, Any]] | None, owner: str) -> tuple[bytes, Any]:
+        function = find_function(call.signature, abi, owner)
+        encoded = encode(function.inputs, call.args, self.resolve, f"{owner}.{function.name}")
+        return selector(function) + encoded, _shown(function.inputs, encoded)
+
+    # -- units ---------------------------------------------------------------------------------------------------
+
+    def contract(self, unit: ContractUnit) -> None:
+        artifact = self.sources(unit.source)
+        before = self.live.get(unit.name)
+        if before and before.proxy != unit.proxy and before.address:
+            raise ImmutableChanged(
+                f"{unit.name} is deployed with proxy = \"{before.proxy}\", the project now says \"{unit.proxy}\"",
+                remedy="A deployed proxy cannot change its kind. Give the new system a unit of its own.",
+            )
+        start = len(self.actions)
+        if unit.proxy == "none":
+            change, reason = self.plain(unit, artifact, before)
+        elif before is None or before.address is None:
+            change, reason = self.new_proxy(unit, artifact)
+        else:
+            change, reason = self.existing_proxy(unit, artifact, before)
+        if change in {"create", "replace"} and len(self.actions) == start:
+            change, reason = "adopt", "the same code is already at its CREATE2 address"
+        self.planned.append(PlannedUnit(unit.name, change, reason, self.live[unit.name].to_json()))
+        live = self.live[unit.name]
+        for address in (live.address, live.implementation):
+            if address:
+                self.abis[address.lower()] = artifact.abi
+
+    def plain(self, unit: ContractUnit, artifact: Artifact, before: LiveUnit | None) -> tuple[Change, str]:
+        init_code, args = self.init_code(unit, artifact, unit.args, f"the constructor of {unit.name}")
+        digest = sha256_hex(init_code)
+        if before and before.address:
+            self.still_there(unit.name, before.address)
+            if before.init_code == digest:
+                return "unchanged", f"live at {before.address}"
+            if not unit.replace and artifact.kind != "library":
+                raise ImmutableChanged(
+                    f"{unit.name} is deployed at {before.address} and cannot change, but its code or arguments did",
+                    remedy=f"Undo the change, or set `replace = true` under [contracts.{unit.name}] to deploy a new one "
+                    "beside it; everything that refers to it then changes too.",
+                )
+        self.create(
+            unit.name, "", artifact, init_code, title=f"deploy {unit.name}", args=args, value_wei=unit.value_wei,
+            salt=unit.create2_salt,
+            effect=lambda at: {"address": at, "source": artifact.source, "init_code": digest, "proxy": "none"},
+        )  # fmt: skip
+        if before and before.address:
+            return "replace", f"a new instance; the old one stays at {before.address}"
+        return "create", "not deployed yet"
+
+    def implementation(self, unit: ContractUnit, artifact: Artifact) -> tuple[str, str]:
+        """``(address, init code digest)`` of the implementation, deployed unless an earlier run did."""
+        init_code, args = self.init_code(unit, artifact, unit.args, f"the constructor of {unit.name}")
+        digest = sha256_hex(init_code)
+        known = self.live.get(unit.name, LiveUnit(unit.name)).created.get(digest)
+        if known and self.node.code(known):
+            return known, digest
+        address = self.create(
+            unit.name, "implementation", artifact, init_code, args=args, salt=unit.create2_salt,
+            title=f"deploy the implementation of {unit.name}", effect=lambda at: {},
+        )  # fmt: skip
+        return address, digest
+
+    def new_proxy(self, unit: ContractUnit, artifact: Artifact) -> tuple[Change, str]:
+        implementation, digest = self.implementation(unit, artifact)
+        call, call_args = self.calldata(unit.initialize, artifact.abi, unit.name) if unit.initialize else (b"", ())
+        state: dict[str, Any] = {
+            "proxy": unit.proxy, "source": artifact.source, "implementation": implementation,
+            "implementation_init_code": digest, "implementation_source": artifact.source,
+        }  # fmt: skip
+        names = PROXY_CONTRACTS[unit.proxy]
+        first: Value = implementation
+        if unit.proxy == "beacon":
+            beacon_artifact = self.sources(names[0])
+            inputs, _ = constructor_types(beacon_artifact.abi)
+            beacon_args = [implementation, unit.proxy_owner][: len(inputs)]
+            init, shown = self.init_code(replace(unit, value_wei=0), beacon_artifact, beacon_args, f"the beacon of {unit.name}")
+            first = state["beacon"] = self.create(
+                unit.name, "beacon", beacon_artifact, init, args=shown, salt=unit.create2_salt,
+                title=f"deploy the beacon of {unit.name}", effect=lambda at: {"beacon": at},
+            )  # fmt: skip
+        proxy_artifact = self.sources(names[-1])
+        data: list[Value] = [first, "0x" + call.hex()]
+        if unit.proxy == "transparent":
+            data.insert(1, unit.proxy_owner)
+        init, shown = self.init_code(unit, proxy_artifact, data, f"the proxy of {unit.name}")
+
+        def effect(at: str) -> dict[str, Any]:
+            after = {**state, "address": at, "init_code": sha256_hex(init)}
+            if unit.proxy == "transparent":
+                own = owns_admin(proxy_artifact.abi)
+                after["admin"] = create_address(at, 1) if own else self.address_of(unit.proxy_owner, "proxy-owner")
+            return after
+
+        value_wei = unit.initialize.value_wei if unit.initialize else unit.value_wei
+        self.create(
+            unit.name, "", proxy_artifact, init, args=(*shown, *call_args), value_wei=value_wei, salt=unit.create2_salt,
+            title=f"deploy {unit.name} behind its proxy" + (", initialized" if call else ""), effect=effect,
+        )  # fmt: skip
+        return "create", "not deployed yet"
+
+    def existing_proxy(self, unit: ContractUnit, artifact: Artifact, before: LiveUnit) -> tuple[Change, str]:
+        assert before.address
+        self.still_there(unit.name, before.address)
+        self.not_drifted(unit, before)
+        implementation, digest = self.implementation(unit, artifact)
+        if digest == before.implementation_init_code:
+            return "unchanged", f"live at {before.address}, implementation {implementation}"
+        call, args = self.calldata(unit.upgrade, artifact.abi, unit.name) if unit.upgrade else (b"", ())
+        to, data = upgrade_payload(
+            unit.proxy, proxy=before.address, admin_or_beacon=before.beacon or before.admin,
+            implementation=implementation, call=call, abi=artifact.abi,
+        )  # fmt: skip
+        authority = self.address_of(unit.authority, "authority") if unit.authority is not None else None
+        effect = {
+            "implementation": implementation, "implementation_init_code": digest, "implementation_source": artifact.source,
+        }  # fmt: skip
+        self.call(
+            unit.name, "upgrade", to, data, title=f"upgrade {unit.name} to {implementation}", args=args, value_wei=0,
+            effect=effect, authority=authority,
+        )  # fmt: skip
+        if unit.proxy == "beacon" and call:
+            self.call(
+                unit.name, "migrate", before.address, call, title=f"migrate {unit.name}", args=args, value_wei=0,
+                effect={}, authority=None,
+            )  # fmt: skip
+        return "upgrade", f"implementation {before.implementation} → {implementation}"
+
+    def still_there(self, name: str, address: str) -> None:
+        if not self.node.code(address):
+            raise LiveStateDrifted(
+                f"{name} is recorded at {address}, but the chain has no code there",
+                remedy="The chain was reset, or the contract destroyed itself. For the embedded local chain use "
+                "`ship localnet reset`; elsewhere find out before deploying anew.",
+            )
+
+    def not_drifted(self, unit: ContractUnit, before: LiveUnit) -> None:
+        """The proxy's raw slots still say what was recorded (nobody upgraded it behind ``ship``'s back)."""
+        assert before.address
+        expected = {IMPLEMENTATION_SLOT: before.implementation}
+        if unit.proxy == "beacon":
+            expected = {BEACON_SLOT: before.beacon}
+        elif unit.proxy == "transparent":
+            expected[ADMIN_SLOT] = before.admin
+        for slot, address in expected.items():
+            found = self.node.slot(before.address, slot)
+            if address is not None and found[-20:] != address_bytes(address):
+                raise LiveStateDrifted(
+                    f"{unit.name} at {before.address} points to 0x{found[-20:].hex()}, recorded was {address}",
+                    remedy="Somebody changed it outside ship. `ship status` shows the difference; settle it before deploying.",
+                )
+
+    def call_unit(self, unit: CallUnit) -> None:
+        to = self.address_of(unit.to, f"[calls.{unit.name}] to")
+        abi = self.abi_at(to)
+        owner = unit.to.unit if isinstance(unit.to, Ref) and unit.to.unit else to
+        data, args = self.calldata(unit.call, abi, owner)
+        if not self.has_code(to):
+            raise TargetMissing(
+                f"[calls.{unit.name}] goes to {to}, where there is no code: the call would succeed and do nothing",
+                remedy="Correct `to`, or deploy the contract first.",
+            )
+        authority = self.address_of(unit.authority, "authority") if unit.authority is not None else None
+        digest = sha256_hex(f"{to.lower()}:{unit.call.value_wei}:".encode() + data)
+        before = self.live.get(unit.name)
+        if unit.unless is not None:
+            holds = self.holds(unit.unless, to, abi, owner)
+        else:
+            holds = before is not None and before.done == digest
+        if holds:
+            self.live[unit.name] = before or LiveUnit(unit.name)
+            reason = f"`{unit.unless.signature}` already holds" if unit.unless else "done before"
+            self.planned.append(PlannedUnit(unit.name, "skip", reason, self.live[unit.name].to_json()))
+            return
+        title = f"call {owner}.{unit.call.signature.partition('(')[0]}"
+        self.call(
+            unit.name, "", to, data, title=title, args=args, value_wei=unit.call.value_wei,
+            effect={"done": digest}, authority=authority,
+        )  # fmt: skip
+        self.planned.append(PlannedUnit(unit.name, "call", "not done yet", self.live[unit.name].to_json()))
+
+    def holds(self, unless: Unless, to: str, abi: Any, owner: str) -> bool:
+        """Whether the condition is true on chain now. A contract this plan creates answers nothing yet."""
+        function = find_function(unless.signature, abi, owner)
+        data = selector(function) + encode(function.inputs, unless.args, self.resolve, f"{owner}.{function.name}")
+        expected = encode(function.outputs, (unless.equals,), self.resolve, f"{owner}.{function.name}, equals")
+        if to.lower() in self.fresh:
+            return False
+        try:
+            answer = self.node.call(to, data)
+        except RpcFault:
+            answer = b""
+        self.reads.append({"to": to, "data": "0x" + data.hex(), "answer": "0x" + answer.hex()})
+        return answer == expected
+
+    def check(self, check: Check) -> PlannedCheck:
+        to = self.address_of(check.on, f"[checks.{check.name}] on")
+        owner = check.on.unit if isinstance(check.on, Ref) and check.on.unit else to
+        function = find_function(check.signature, self.abi_at(to), owner)
+        where = f"[checks.{check.name}]"
+        data = selector(function) + encode(function.inputs, check.args, self.resolve, where)
+        expected_value = check.equals if len(function.outputs) > 1 and isinstance(check.equals, tuple) else (check.equals,)
+        expected = encode(function.outputs, expected_value, self.resolve, f"{where} equals")
+        if not self.has_code(to):
+            raise TargetMissing(f"{where} reads {to}, where there is no code", remedy="Correct `on`.")
+        return PlannedCheck(check.name, to, function.signature, data, tuple(o.type for o in function.outputs), expected)
+
+
+def _shown(inputs: Sequence[AbiType], encoded: bytes) -> tuple[Mapping[str, Any], ...]:
+    values = decode(inputs, encoded)
+    return tuple({"name": i.name, "type": i.type, "value": jsonable(v)} for i, v in zip(inputs, values, strict=True))
+
+
+def _prefetch(node: Node, live: Mapping[str, LiveUnit]) -> None:
+    codes, slots = [], []
+    for unit in live.values():
+        codes += [a for a in (unit.address, unit.implementation, *unit.created.values()) if a]
+        if unit.proxy != "none" and unit.address:
+            slots += [(unit.address, s) for s in (IMPLEMENTATION_SLOT, ADMIN_SLOT, BEACON_SLOT)]
+    node.prefetch(codes, slots)
+
+
+def lay_out(
+    units: EvmUnits, sources: Sources, live: Mapping[str, LiveUnit], node: Node, *, deployer: str, nonce: int
+) -> Draft:
+    """Order the units and turn what differs from ``live`` into actions, starting at ``nonce``.
+
+    Raises a ``Refused`` for whatever does not fit (types, references, cycles, changed immutables) and
+    ``LiveStateDrifted`` where the chain contradicts the journal.
+    """
+    _prefetch(node, live)
+    libraries = {u.name: tuple(library_units(u, sources(u.source), units).values()) for u in units.contracts}
+    layout = _Layout(units, sources, node, deployer, nonce, dict(live))
+    for unit in order(units, libraries):
+        if isinstance(unit, CallUnit):
+            layout.call_unit(unit)
+        else:
+            layout.contract(unit)
+    checks = tuple(layout.check(c) for c in units.checks)
+    return Draft(tuple(layout.actions), tuple(layout.planned), checks, tuple(layout.reads))

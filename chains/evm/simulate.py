@@ -1,0 +1,157 @@
+"""The whole batch against the live state before a signature exists: reverts with their reason, gas, check answers.
+
+One ``eth_simulateV1`` call, one simulated block an action. Creations run as calls to the sender with a code override
+that CREATEs its input, since not every node takes a call without ``to``; addresses come out exact, gas within 0.1 %.
+Nodes without the method are served by an anvil fork. Source: execution-apis, ``eth_simulateV1``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chains.errors import Refused
+from chains.evm.abi import AbiType, decode, explain_revert, jsonable
+from chains.evm.actions import Action, PlannedCheck
+from chains.evm.node import quantity
+from chains.rpc import Rpc, RpcDown, RpcFault
+
+__all__ = ["CheckWouldFail", "Simulated", "SimulationUnsupported", "WouldRevert", "check_answers", "simulate"]
+
+_CREATE_INPUT = "0x365f5f37365f34f0806013573d5f5f3e3d5ffd5b5f5260205ff3"
+"""Copies its input to memory, CREATEs it with the call's value, returns the address or reverts with the reason."""
+_CREATE_CALLER = "0x00000000000000000000000000000000000000aa"
+_ENOUGH_WEI = hex(10**30)
+
+
+class WouldRevert(Refused):
+    """SHIP-E10: an action of the plan would fail on chain."""
+
+    code = "SHIP-E10"
+
+
+class CheckWouldFail(Refused):
+    """SHIP-E11: a post-deploy check would not hold after the plan."""
+
+    code = "SHIP-E11"
+
+
+class SimulationUnsupported(Exception):
+    """The node has no usable ``eth_simulateV1``."""
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Actions with gas filled in, and the gas of one block."""
+
+    actions: tuple[Action, ...]
+    gas: int
+
+
+def _block(action: Action, sender: str, seen_s: int) -> dict[str, Any]:
+    value = hex(action.value_wei)
+    data = "0x" + action.data.hex()
+    overrides: dict[str, Any] = {}
+    if action.to is None:
+        # The call itself takes a nonce before the code runs; with nonce 0 somebody else has to make it, so that the
+        # constructor then sees another tx.origin.
+        caller, nonce = (sender, action.nonce - 1) if action.nonce else (_CREATE_CALLER, 0)
+        call = {"from": caller, "to": sender, "value": value, "input": data}
+        overrides = {_CREATE_CALLER: {"balance": _ENOUGH_WEI}}
+        overrides[sender] = {"code": _CREATE_INPUT, "nonce": hex(nonce), "balance": _ENOUGH_WEI}
+    else:
+        call = {"from": sender, "to": action.to, "value": value, "input": data}
+        overrides = {sender: {"code": "0x", "nonce": hex(action.nonce), "balance": _ENOUGH_WEI}}
+    return {"stateOverrides": overrides, "calls": [call], "blockOverrides": {"time": hex(seen_s)}}
+
+
+def _request(
+    actions: Sequence[Action], checks: Sequence[PlannedCheck], sender: str, now_s: int
+) -> list[Any]:
+    blocks, seen_s = [], now_s
+    for action in actions:
+        seen_s += 1 + (action.ready.delay_s if action.ready else 0)
+        blocks.append(_block(action, sender, seen_s))
+    reads = [{"from": sender, "to": c.to, "input": "0x" + c.data.hex()} for c in checks]
+    if reads:
+        override = {sender: {"code": "0x"}}
+        blocks.append({"calls": reads, "stateOverrides": override, "blockOverrides": {"time": hex(seen_s + 1)}})
+    return [{"blockStateCalls": blocks, "validation": False, "traceTransfers": False}, "latest"]
+
+
+def simulate(
+    rpc: Rpc,
+    actions: Sequence[Action],
+    checks: Sequence[PlannedCheck],
+    *,
+    sender: str,
+    now_s: int,
+    gas_margin_percent: int,
+    abis: Sequence[Sequence[Mapping[str, Any]]],
+) -> Simulated:
+    """Run the actions in order, then the checks' reads. ``now_s`` is the latest block's timestamp.
+
+    Raises ``WouldRevert`` with the unit and the decoded reason, ``CheckWouldFail`` with expected and found, or
+    ``SimulationUnsupported``.
+    """
+    if not actions and not checks:
+        return Simulated((), 0)
+    try:
+        answer = rpc.read("eth_simulateV1", _request(actions, checks, sender, now_s))
+    except RpcFault as error:
+        raise SimulationUnsupported(str(error)) from error
+    try:
+        results = [call for block in answer for call in block["calls"]]
+    except (TypeError, KeyError) as error:
+        raise SimulationUnsupported("the node's answer has another form") from error
+    if len(results) != len(actions) + len(checks):
+        raise SimulationUnsupported("the node left calls out of its answer")
+    filled = []
+    for action, result in zip(actions, results, strict=False):
+        _must_succeed(action, result, abis)
+        gas = quantity(result["gasUsed"])
+        filled.append(replace(action, gas_estimate=gas, gas_limit=gas + gas * gas_margin_percent // 100))
+    answers = [bytes.fromhex(str(r.get("returnData", "0x"))[2:]) for r in results[len(actions) :]]
+    check_answers(checks, answers, would=True)
+    return Simulated(tuple(filled), sum(a.gas_estimate for a in filled))
+
+
+def _must_succeed(action: Action, result: Mapping[str, Any], abis: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+    returned = bytes.fromhex(str(result.get("returnData", "0x"))[2:])
+    if quantity(result.get("status", "0x0")) == 1:
+        if action.to is None and action.address and returned[-20:] != bytes.fromhex(action.address[2:]):
+            raise RpcDown(
+                f"the node's simulation puts {action.id} at 0x{returned[-20:].hex()}, predicted was {action.address}",
+                remedy="Run again; if it stays, report the node's version.",
+            )
+        return
+    error = result.get("error") or {}
+    data = bytes.fromhex(str(error.get("data") or result.get("returnData") or "0x")[2:])
+    raise WouldRevert(
+        f"{action.id} ({action.title}) would fail: {explain_revert(data, abis)}",
+        remedy="Correct the arguments, the order or the rights it needs. Nothing was signed.",
+    )
+
+
+def check_answers(checks: Sequence[PlannedCheck], answers: Sequence[bytes], *, would: bool = False) -> None:
+    """Hold the answers of the checks' reads against what is expected; all that differ are named."""
+    wrong = []
+    for check, answer in zip(checks, answers, strict=True):
+        if answer != check.expected:
+            wrong.append(f"{check.name}: `{check.call}` gives {shown(check, answer)}, expected {shown(check, check.expected)}")
+    if wrong:
+        verb = "would not hold after this plan" if would else "does not hold"
+        raise CheckWouldFail(
+            f"{'a check' if len(wrong) == 1 else f'{len(wrong)} checks'} {verb}: " + "; ".join(wrong),
+            remedy="Correct the project, or the check.",
+        )
+
+
+def shown(check: PlannedCheck, answer: bytes) -> str:
+    """A check's answer decoded for people."""
+    try:
+        values = decode([AbiType.from_text(t) for t in check.outputs], answer)
+    except ValueError:
+        return f"0x{answer[:64].hex()}" if answer else "nothing"
+    return ", ".join(str(jsonable(v)) for v in values)

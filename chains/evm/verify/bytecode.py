@@ -1,0 +1,123 @@
+"""Our own proof, before any explorer is asked: the chain holds what the bundle says.
+
+Three independent readings, each for what it can show:
+
+* **runtime**: the code on chain equals the bundle's runtime code, libraries linked, immutables masked;
+* **creation**: the transaction's input is the plan's payload, and the payload starts with the bundle's creation code;
+* **re-execution**: ``eth_call`` of the init code from the creator returns exactly the code on chain, immutables
+  included. A constructor that reads what has changed since can differ here without being wrong: then it says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chains.evm.actions import Action
+from chains.evm.address import CREATE2_FACTORY
+from chains.evm.artifacts import Artifact, ByteRange, link, mask, strip_metadata
+from chains.rpc import Rpc, RpcFault
+
+__all__ = ["Proof", "init_code", "prove_creation", "runtime_problem"]
+
+_CREATE2_SALT_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The readings for one contract. ``problems`` is empty when it is proven."""
+
+    unit: str
+    action: str
+    address: str
+    source: str
+    runtime: Literal["match", "mismatch"]
+    creation: Literal["match", "mismatch"]
+    reexecution: Literal["match", "differs", "unavailable"]
+    problems: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self.__dict__, "problems": list(self.problems)}
+
+
+def init_code(action: Action) -> bytes:
+    """The init code inside a creating action's payload."""
+    return action.data[_CREATE2_SALT_BYTES:] if action.kind == "create2" else action.data
+
+
+def _library_addresses(artifact: Artifact, code: bytes) -> dict[str, bytes]:
+    return {name: code[places[0].start : places[0].stop] for name, places in artifact.creation_links.items()}
+
+
+def _masks(artifact: Artifact) -> dict[str, tuple[ByteRange, ...]]:
+    masks = dict(artifact.immutables)
+    if artifact.kind == "library" and artifact.runtime_code[:21] == b"\x73" + bytes(20):
+        masks["own address"] = (ByteRange(1, 20),)  # a library's call guard holds its own address
+    return masks
+
+
+def runtime_problem(artifact: Artifact, action: Action, code: bytes) -> str | None:
+    """What is wrong with runtime ``code`` found at a contract's address; ``None`` when it is the bundle's."""
+    addresses = _library_addresses(artifact, init_code(action))
+    missing = set(artifact.runtime_links) - set(addresses)
+    if missing:
+        return f"its runtime code links {', '.join(sorted(missing))}, its creation code does not"
+    masks = _masks(artifact)
+    expected = mask(link(artifact.runtime_code, artifact.runtime_links, addresses), masks)
+    if len(code) == len(expected) and mask(code, masks) == expected:
+        return None
+    if strip_metadata(mask(code, masks) if len(code) == len(expected) else code) == strip_metadata(expected):
+        return "its runtime code differs in the metadata only: it was built from other sources"
+    return f"its runtime code ({len(code)} bytes) is not the bundle's ({len(expected)} bytes)"
+
+
+def prove_creation(rpc: Rpc, artifact: Artifact, action: Action, *, sender: str, transaction_hash: str | None) -> Proof:
+    """All three readings of one created contract. ``transaction_hash`` is ``None`` for an adopted one."""
+    assert action.address
+    payload = init_code(action)
+    creator = CREATE2_FACTORY if action.kind == "create2" else sender
+    call = {"from": creator, "value": hex(action.value_wei), "input": "0x" + payload.hex()}
+    requests: list[tuple[str, list[Any]]] = [
+        ("eth_getCode", [action.address, "latest"]),
+        ("eth_call", [call, "latest"]),
+    ]
+    if transaction_hash:
+        requests.append(("eth_getTransactionByHash", [transaction_hash]))
+    answers = rpc.read_all(requests)
+    code = bytes.fromhex(str(answers[0]).removeprefix("0x")) if isinstance(answers[0], str) else b""
+    problems = []
+    runtime = runtime_problem(artifact, action, code)
+    if runtime:
+        problems.append(runtime)
+    creation = _creation_problem(artifact, action, answers[2] if transaction_hash else None, transaction_hash)
+    if creation:
+        problems.append(creation)
+    return Proof(
+        unit=action.unit,
+        action=action.id,
+        address=action.address,
+        source=artifact.source,
+        runtime="mismatch" if runtime else "match",
+        creation="mismatch" if creation else "match",
+        reexecution=_reexecution(answers[1], code),
+        problems=tuple(problems),
+    )
+
+
+def _reexecution(answer: Any, code: bytes) -> Literal["match", "differs", "unavailable"]:
+    if isinstance(answer, RpcFault) or not isinstance(answer, str):
+        return "unavailable"
+    return "match" if bytes.fromhex(answer[2:]) == code else "differs"
+
+
+def _creation_problem(artifact: Artifact, action: Action, transaction: Any, transaction_hash: str | None) -> str | None:
+    payload = init_code(action)
+    linked = link(artifact.creation_code, artifact.creation_links, _library_addresses(artifact, payload))
+    if payload[: len(linked)] != linked:
+        return "the plan's init code does not start with the bundle's creation code"
+    if transaction_hash is None:
+        return None
+    if not isinstance(transaction, dict):
+        return f"the node does not know its transaction {transaction_hash}"
+    found = bytes.fromhex(str(transaction.get("input", "0x"))[2:])
+    return None if found == action.data else "its transaction carries other input than the plan"

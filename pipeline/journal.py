@@ -1,0 +1,201 @@
+"""The write-ahead journal: append-only, fsynced, hash-chained (design §4, laws 1 and 5).
+
+One JSON object a line::
+
+    {"at":…,"data":{…},"hash":…,"kind":…,"prev":…,"seq":…}
+
+``hash`` is the sha256 of the canonical JSON of the row without ``hash``; ``prev`` is the hash of the row before (64
+zeros for the first). A changed, missing or reordered row breaks the chain and is refused. Only the last row can be
+torn by a crash: it then lacks its newline. Torn and incomplete, it is set aside (it was never acted on, because
+``append`` had not returned); torn and whole, it is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from chains.base import Row
+from chains.canonical import canonical, sha256_hex
+from chains.errors import Refused, Resumable, Where
+from chains.files import fsync_folder
+
+__all__ = ["GENESIS", "Journal", "JournalCorrupt", "JournalUnwritable", "read_rows"]
+
+GENESIS = "0" * 64
+_FIELDS = {"at", "data", "hash", "kind", "prev", "seq"}
+
+
+class JournalCorrupt(Refused):
+    """SHIP-J01: the journal on disk is not the one that was written."""
+
+    code = "SHIP-J01"
+
+
+class JournalUnwritable(Resumable):
+    """SHIP-J02: a row could not be made durable; nothing that needed it was done."""
+
+    code = "SHIP-J02"
+
+
+def _row_hash(body: Mapping[str, Any]) -> str:
+    return sha256_hex(canonical({key: value for key, value in body.items() if key != "hash"}))
+
+
+def _corrupt(path: Path, line: int, what: str) -> JournalCorrupt:
+    return JournalCorrupt(
+        f"the journal is damaged: {what}",
+        where=Where(str(path), line),
+        remedy="Restore the file from version control or a backup. Do not edit it: it is what keeps ship from sending "
+        "anything twice.",
+    )
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = dict(pairs)
+    if len(keys) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return keys
+
+
+def _parse(path: Path, number: int, line: bytes, prev: str) -> tuple[Row, str]:
+    """Row and hash of one whole line. Raises ``JournalCorrupt``."""
+    try:
+        body = json.loads(line.decode("utf-8"), object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise _corrupt(path, number, f"row {number} is not JSON ({error})") from error
+    if not isinstance(body, dict) or set(body) != _FIELDS:
+        raise _corrupt(path, number, f"row {number} has other fields than a journal row")
+    try:
+        sound = body["hash"] == _row_hash(body) and canonical(body) == line
+    except TypeError as error:
+        raise _corrupt(path, number, f"row {number} holds {error}") from error
+    if not sound:
+        raise _corrupt(path, number, f"row {number} does not match its hash")
+    if body["prev"] != prev or body["seq"] != number - 1:
+        raise _corrupt(path, number, f"row {number} does not follow the row before it")
+    return Row(body["seq"], body["at"], body["kind"], body["data"]), body["hash"]
+
+
+def _is_torn(tail: bytes) -> bool:
+    """Whether ``tail`` can be the beginning of a row cut off by a crash: incomplete, not complete and changed."""
+    try:
+        json.JSONDecoder().raw_decode(tail.decode("utf-8", errors="ignore"))
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def read_rows(path: Path, data: bytes) -> tuple[list[Row], str, int]:
+    """``(rows, hash of the last row, bytes of data that hold them)``. Raises ``JournalCorrupt``.
+
+    The last figure is less than ``len(data)`` when the file ends in a torn row, and more by one when the last row
+    is whole and lacks only its newline.
+    """
+    rows: list[Row] = []
+    prev, used = GENESIS, 0
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines[:-1], start=1):
+        row, prev = _parse(path, number, line, prev)
+        rows.append(row)
+        used += len(line) + 1
+    tail = lines[-1]
+    if tail and not _is_torn(tail):
+        row, prev = _parse(path, len(lines), tail, prev)
+        rows.append(row)
+        used += len(tail) + 1
+    return rows, prev, used
+
+
+class Journal:
+    """The journal of one target, open for appending. The caller holds the target's lock.
+
+    ``append`` returns when the row is durable. After a failed write or fsync the journal is closed for good: the
+    kernel may have dropped the pages, so a second fsync proves nothing (fault 51).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        created = not path.exists()
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._failed = False
+        try:
+            self._rows, self._head = self._recover()
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        if created:
+            fsync_folder(path.parent)
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        return self._rows
+
+    @property
+    def head(self) -> str:
+        """Hash of the last row; names everything before it."""
+        return self._head
+
+    def _recover(self) -> tuple[list[Row], str]:
+        data = self.path.read_bytes()
+        rows, head, used = read_rows(self.path, data)
+        if used < len(data):
+            torn = data[used:]
+            aside = self.path.with_name(f"{self.path.name}.torn-{sha256_hex(torn)[:12]}")
+            aside.write_bytes(torn)
+            os.ftruncate(self._descriptor, used)
+            os.fsync(self._descriptor)
+        elif used > len(data):
+            os.pwrite(self._descriptor, b"\n", len(data))
+            os.fsync(self._descriptor)
+        self._size = used
+        return rows, head
+
+    def append(self, kind: str, data: Mapping[str, Any]) -> Row:
+        """Add one row and make it durable. Raises ``JournalUnwritable``."""
+        return self.append_all([(kind, data)])[0]
+
+    def append_all(self, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Row]:
+        """Add rows with one write and one fsync."""
+        if self._failed:
+            raise self._unwritable("an earlier write failed")
+        rows, head, blob = [], self._head, b""
+        for offset, (kind, data) in enumerate(entries):
+            seq = len(self._rows) + offset
+            at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            body = {"at": at, "data": dict(data), "kind": kind, "prev": head, "seq": seq}
+            head = _row_hash(body)
+            line = canonical({**body, "hash": head})
+            blob += line + b"\n"
+            rows.append(Row(seq, at, kind, json.loads(line)["data"]))
+        self._write(blob)
+        self._rows.extend(rows)
+        self._head = head
+        return rows
+
+    def _write(self, blob: bytes) -> None:
+        try:
+            written = os.pwrite(self._descriptor, blob, self._size)
+            if written != len(blob):
+                raise OSError(f"short write: {written} of {len(blob)} bytes")
+            os.fsync(self._descriptor)
+        except OSError as error:
+            self._failed = True
+            raise self._unwritable(str(error)) from error
+        self._size += len(blob)
+
+    def _unwritable(self, why: str) -> JournalUnwritable:
+        return JournalUnwritable(
+            f"a journal row could not be written: {why}",
+            where=Where(str(self.path)),
+            done="Nothing that needed this row was signed or sent.",
+            remedy="Free space or repair the disk, then run the same command again.",
+        )
+
+    def close(self) -> None:
+        os.close(self._descriptor)
