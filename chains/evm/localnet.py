@@ -1,12 +1,14 @@
 """The embedded local chain: anvil on a free loopback port, its state kept in a folder between runs.
 
-The process outlives a killed run on purpose: the next run finds it through ``localnet.json`` and goes on. It is only
-ever signalled by the pid recorded there, after the port answered as that very chain.
+anvil holds a lock on ``anvil.lock`` for as long as it lives, and its shell wrote ``anvil.pid`` before becoming it. So a
+run that was killed leaves a chain the next one finds, two can never share one state file, and nothing is signalled
+that is not this chain.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
+import fcntl
 import os
 import re
 import signal
@@ -16,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chains.base import Clock, SystemClock
-from chains.errors import Refused, Resumable
+from chains.errors import Resumable
 from chains.evm.node import quantity
-from chains.files import write_atomic
 from chains.rpc import Endpoint, RpcUnknown
 
 __all__ = ["LOCAL_CHAIN_ID", "Localnet", "LocalnetFailed", "running", "start", "stop"]
@@ -34,12 +35,6 @@ class LocalnetFailed(Resumable):
     code = "SHIP-L10"
 
 
-class LocalnetForeign(Refused):
-    """SHIP-L11: something else answers where the local chain was."""
-
-    code = "SHIP-L11"
-
-
 @dataclass(frozen=True)
 class Localnet:
     """A running anvil: its URL, pid and the folder of its state."""
@@ -49,21 +44,19 @@ class Localnet:
     folder: Path
 
 
-def _note(folder: Path) -> Path:
-    return folder / "localnet.json"
-
-
-def _alive(pid: int) -> bool:
+def _held(folder: Path) -> bool:
+    """Whether a live anvil holds the folder's lock."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        descriptor = os.open(folder / "anvil.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
         return False
-    except PermissionError:
-        return True
     try:
-        return not Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _answers(url: str, chain_id: int) -> bool:
@@ -76,12 +69,33 @@ def _answers(url: str, chain_id: int) -> bool:
 
 def running(folder: Path, chain_id: int = LOCAL_CHAIN_ID) -> Localnet | None:
     """The local chain of ``folder`` if it runs and answers."""
-    try:
-        note = json.loads(_note(folder).read_text())
-        net = Localnet(str(note["url"]), int(note["pid"]), folder)
-    except (OSError, ValueError, KeyError, TypeError):
+    if not _held(folder):
         return None
-    return net if _alive(net.pid) and _answers(net.url, chain_id) else None
+    try:
+        pid = int((folder / "anvil.pid").read_text())
+        match = re.search(rb"Listening on (127\.0\.0\.1:\d+)", (folder / "anvil.log").read_bytes())
+    except (OSError, ValueError):
+        return None
+    url = f"http://{match[1].decode()}" if match else ""
+    return Localnet(url, pid, folder) if url and _answers(url, chain_id) else None
+
+
+def _launch(folder: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start anvil holding the lock, its pid written before it becomes anvil."""
+    lock = os.open(folder / "anvil.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with (folder / "anvil.log").open("wb") as output:
+            return subprocess.Popen(
+                ["/bin/sh", "-c", 'echo $$ >"$1"; shift; exec "$@"', "sh", str(folder / "anvil.pid"), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(lock,),
+            )
+    finally:
+        os.close(lock)
 
 
 def start(
@@ -94,32 +108,22 @@ def start(
 ) -> Localnet:
     """Start anvil, or give the one that runs already. Raises ``LocalnetFailed``."""
     clock = clock or SystemClock()
-    found = running(folder, chain_id)
-    if found:
-        return found
     folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "anvil.log"
     command = [str(anvil), "--host", "127.0.0.1", "--port", "0", "--chain-id", str(chain_id)]
     command += ["--state", str(folder / "state.json"), "--state-interval", "5", *arguments]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
+    process = None if _held(folder) else _launch(folder, command)
     deadline_s = clock.monotonic_s() + _START_S
     while clock.monotonic_s() < deadline_s:
-        match = re.search(rb"Listening on (127\.0\.0\.1:\d+)", log.read_bytes())
-        if match:
-            url = f"http://{match[1].decode()}"
-            write_atomic(_note(folder), json.dumps({"url": url, "pid": process.pid}).encode())
-            if _answers(url, chain_id):
-                return Localnet(url, process.pid, folder)
-        if process.poll() is not None:
+        net = running(folder, chain_id)
+        if net is not None:
+            return net
+        if process is not None and process.poll() is not None:
             break
         clock.sleep_s(0.02)
-    if process.poll() is None:
+    if process is not None and process.poll() is None:
         process.kill()
         process.wait()
-    tail = log.read_text(errors="replace").strip().splitlines()[-3:]
+    tail = (folder / "anvil.log").read_text(errors="replace").strip().splitlines()[-3:]
     raise LocalnetFailed(
         f"anvil did not start: {' | '.join(tail) or 'no output'}",
         remedy="Run `ship doctor`. If its state file is damaged, `ship localnet reset` begins a new local chain.",
@@ -129,18 +133,13 @@ def start(
 def stop(net: Localnet, clock: Clock | None = None) -> None:
     """Ask anvil to write its state and end. Raises ``LocalnetFailed`` if it does not."""
     clock = clock or SystemClock()
-    try:
+    with contextlib.suppress(ProcessLookupError):  # it ended by itself, which is what was wanted
         os.kill(net.pid, signal.SIGTERM)
-    except ProcessLookupError:
-        pass  # it ended by itself, which is what was wanted
     deadline_s = clock.monotonic_s() + _STOP_S
     while clock.monotonic_s() < deadline_s:
-        try:
+        with contextlib.suppress(ChildProcessError):  # started by an earlier run: not ours to reap
             os.waitpid(net.pid, os.WNOHANG)
-        except ChildProcessError:
-            pass  # started by an earlier run: not ours to reap
-        if not _alive(net.pid):
-            _note(net.folder).unlink(missing_ok=True)
+        if not _held(net.folder):
             return
         clock.sleep_s(0.02)
     raise LocalnetFailed(

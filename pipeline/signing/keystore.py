@@ -1,0 +1,108 @@
+"""The software keystore: an Ethereum keyfile (version 3, scrypt), decrypted once per run.
+
+The one backend with a private key in ``ship``'s memory. For production keys use a KMS or an HSM.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+from chains.errors import Refused, Where
+from chains.evm.address import checksum, keccak256
+from chains.files import write_atomic
+
+__all__ = ["KeystoreInvalid", "KeystoreWrongPassword", "LocalKey", "create_keystore", "keystore_address", "open_keystore"]
+
+_MAX_BYTES = 64 * 1024
+
+
+class KeystoreInvalid(Refused):
+    """SHIP-S10: the file is not a version 3 keyfile."""
+
+    code = "SHIP-S10"
+
+
+class KeystoreWrongPassword(Refused):
+    """SHIP-S11: the password does not open the keystore."""
+
+    code = "SHIP-S11"
+
+
+class LocalKey:
+    """A private key in memory. Never shown, never written; ``repr`` gives the address."""
+
+    def __init__(self, private_key: bytes, name: str) -> None:
+        from eth_keys import KeyAPI
+
+        self._key = KeyAPI.PrivateKey(private_key)
+        self.name = name
+        self.address = checksum(keccak256(self._key.public_key.to_bytes())[12:])
+
+    def __repr__(self) -> str:
+        return f"LocalKey({self.address})"
+
+    def sign_digest(self, digest: bytes) -> tuple[int, int]:
+        """RFC 6979: the same digest gives the same signature."""
+        signature = self._key.sign_msg_hash(digest)
+        return signature.r, signature.s
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ValueError("larger than any keyfile")
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["version"] != 3 or "crypto" not in data:
+            raise ValueError("not version 3")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise KeystoreInvalid(
+            f"not an Ethereum keyfile (version 3): {error}",
+            where=Where(str(path)),
+            remedy="Point `key` under [signer] at a keyfile, or make one: `ship signer new --out FILE`.",
+        ) from error
+    return dict(data)
+
+
+def keystore_address(path: Path) -> str | None:
+    """The address the keyfile states, without its password (it is checked when the key is opened)."""
+    address = _read(path).get("address")
+    try:
+        return checksum(str(address)) if address else None
+    except ValueError:
+        return None
+
+
+def open_keystore(path: Path, password: str) -> LocalKey:
+    """Decrypt. Raises ``KeystoreInvalid`` or ``KeystoreWrongPassword``; a wrong password is not tried again."""
+    import eth_keyfile
+
+    data = _read(path)
+    try:
+        key = bytes(eth_keyfile.decode_keyfile_json(data, password.encode()))
+    except ValueError as error:
+        raise KeystoreWrongPassword(
+            "the password does not open this keystore",
+            where=Where(str(path)),
+            remedy="Give the right password at the prompt, with --password-file, or with --password-fd.",
+        ) from error
+    except (KeyError, TypeError, NotImplementedError) as error:
+        raise KeystoreInvalid(
+            f"the keyfile lacks or misuses {error}", where=Where(str(path)), remedy="Restore it from a backup."
+        ) from error
+    return LocalKey(key, "keystore")
+
+
+def create_keystore(path: Path, password: str) -> str:
+    """A new random key, encrypted with scrypt (n = 2**18), readable by its owner only. Gives the address."""
+    import eth_keyfile
+
+    if path.exists():
+        raise KeystoreInvalid(
+            "the file exists already and is not overwritten", where=Where(str(path)), remedy="Choose another name."
+        )
+    data = eth_keyfile.create_keyfile_json(secrets.token_bytes(32), password.encode(), kdf="scrypt")
+    write_atomic(path, json.dumps(data, indent=2).encode() + b"\n", mode=0o600)
+    return checksum(data["address"])
