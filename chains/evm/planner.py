@@ -26,6 +26,7 @@ from chains.evm.proxies import (
     PROXY_CONTRACTS,
     ProxyUnsupported,
     encode_call,
+    expected_slots,
     owns_admin,
     upgrade_payload,
 )
@@ -340,17 +341,13 @@ class _Layout:
     def not_drifted(self, unit: ContractUnit, before: LiveUnit) -> None:
         """The proxy's raw slots still say what was recorded (nobody upgraded it behind ``ship``'s back)."""
         assert before.address
-        expected = {IMPLEMENTATION_SLOT: before.implementation}
-        if unit.proxy == "beacon":
-            expected = {BEACON_SLOT: before.beacon}
-        elif unit.proxy == "transparent":
-            expected[ADMIN_SLOT] = before.admin
-        for slot, address in expected.items():
+        for name, slot, address in expected_slots(before):
             found = self.node.slot(before.address, slot)
-            if address is not None and found[-20:] != address_bytes(address):
+            if found[-20:] != address_bytes(address):
                 raise LiveStateDrifted(
-                    f"{unit.name} at {before.address} points to 0x{found[-20:].hex()}, recorded was {address}",
-                    remedy="Somebody changed it outside ship. `ship status` shows the difference; settle it before deploying.",
+                    f"{unit.name} at {before.address} has {name} 0x{found[-20:].hex()}, recorded was {address}",
+                    remedy="Somebody changed it outside ship. `ship status` shows the difference; settle it before "
+                    "deploying.",
                 )
 
     def call_unit(self, unit: CallUnit) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from chains.errors import Refused
 from chains.evm.abi import AbiType, Function, constructor_types, encode, selector
+from chains.evm.live import LiveUnit
 from chains.evm.units import Ref, Value
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "PROXY_CONTRACTS",
     "ProxyUnsupported",
     "encode_call",
+    "expected_slots",
     "owns_admin",
     "upgrade_payload",
 ]
@@ -26,6 +28,20 @@ __all__ = [
 IMPLEMENTATION_SLOT = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
 ADMIN_SLOT = "0xb53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103"
 BEACON_SLOT = "0xa3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6cb3582b35133d50"
+
+
+
+def expected_slots(unit: LiveUnit) -> list[tuple[str, str, str]]:
+    """``(name, slot, address)`` of what a live proxy's raw slots must hold; empty for a plain contract."""
+    slots = []
+    if unit.proxy in {"uups", "transparent"} and unit.implementation:
+        slots.append(("implementation", IMPLEMENTATION_SLOT, unit.implementation))
+    if unit.proxy == "transparent" and unit.admin:
+        slots.append(("admin", ADMIN_SLOT, unit.admin))
+    if unit.proxy == "beacon" and unit.beacon:
+        slots.append(("beacon", BEACON_SLOT, unit.beacon))
+    return slots
+
 
 PROXY_CONTRACTS = {
     "uups": ("ERC1967Proxy",),

@@ -1,0 +1,276 @@
+"""An EVM chain as the pipeline uses it: planned for, sent to, proven and observed through one object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chains.base import Clock, Journal, Progress
+from chains.errors import Refused
+from chains.evm.actions import Action, EvmPlan, PlannedCheck
+from chains.evm.fees import CostAboveCap, FeeCaps, InsufficientFunds, current_fees, ether
+from chains.evm.lifecycle import TxState
+from chains.evm.address import checksum
+from chains.evm.live import LiveUnit
+from chains.evm.node import Node, check_identity
+from chains.evm.planner import Draft, Sources, lay_out
+from chains.evm.proxies import expected_slots
+from chains.evm.sender import Finality, Sender, SendSettings, TransactionSigner
+from chains.evm.simulate import SimulationUnsupported, shown, simulate
+from chains.evm.units import EvmUnits
+from chains.evm.verify.bytecode import Proof, prove_creation, runtime_problem
+from chains.rpc import Rpc, RpcDown, RpcFault, RpcUnknown
+
+__all__ = ["ChainIdentity", "CheckResult", "EvmChain", "EvmPolicy", "NoSimulation"]
+
+
+class NoSimulation(Refused):
+    """SHIP-E12: the node cannot simulate the plan."""
+
+    code = "SHIP-E12"
+
+
+class AbsurdGas(Refused):
+    """SHIP-E13: an action needs more gas than a block has."""
+
+    code = "SHIP-E13"
+
+
+@dataclass(frozen=True)
+class ChainIdentity:
+    """Which chain this is. ``genesis_hash`` is ``None`` where the target does not pin it."""
+
+    name: str
+    id: int
+    genesis_hash: str | None
+    currency: str
+    block_time_s: float
+    legacy_fees: bool = False
+
+
+@dataclass(frozen=True)
+class EvmPolicy:
+    """The target's limits: fee caps in wei, finality rule, window, gas margin in percent, patience in seconds."""
+
+    caps: FeeCaps
+    finality: Finality
+    window: int
+    gas_margin_percent: int
+    wait_s: float
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One post-deploy read. ``found`` is decoded for people."""
+
+    name: str
+    call: str
+    to: str
+    found: str
+    passed: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+
+@dataclass
+class EvmChain:
+    """One chain reached through one set of endpoints."""
+
+    rpc: Rpc
+    identity: ChainIdentity
+    policy: EvmPolicy
+    clock: Clock
+    progress: Progress
+
+    def confirm_identity(self) -> str:
+        """Check chain id and genesis block on every endpoint that answers; gives the genesis hash.
+
+        Raises ``WrongChain`` if one serves another chain, ``RpcDown`` if none answers.
+        """
+        genesis, problems = None, []
+        for endpoint in self.rpc.endpoints:
+            try:
+                genesis = check_identity(endpoint, self.identity.id, self.identity.genesis_hash or genesis)
+            except RpcUnknown as error:
+                problems.append(str(error))
+        if genesis is None:
+            raise RpcDown(
+                f"no endpoint of {self.identity.name} answers: {'; '.join(problems)}",
+                done="Nothing was sent.",
+                remedy="Check the target's [rpc] endpoints; `ship doctor` tries each of them.",
+            )
+        return genesis
+
+    # -- plan ----------------------------------------------------------------------------------------------------
+
+    def plan(
+        self, units: EvmUnits, sources: Sources, live: Mapping[str, LiveUnit], *, deployer: str, genesis_hash: str
+    ) -> EvmPlan:
+        """Lay out, simulate, price. Raises the ``Refused`` of whatever does not fit."""
+        nonce, balance_wei, head = Node(self.rpc).account(deployer)
+        draft = lay_out(units, sources, live, Node(self.rpc), deployer=deployer, nonce=nonce)
+        actions = self._simulated(draft, deployer, head.timestamp_s, [sources(u.source).abi for u in units.contracts])
+        for action in actions:
+            if action.gas_limit > head.gas_limit:
+                raise AbsurdGas(
+                    f"{action.id} needs {action.gas_limit} gas, a block has {head.gas_limit}",
+                    remedy="Split the contract, or lower the gas margin if the estimate alone fits.",
+                )
+        estimate, limits = self._price(actions, balance_wei)
+        return EvmPlan(
+            chain={"name": self.identity.name, "id": self.identity.id, "genesis_hash": genesis_hash},
+            deployer=deployer,
+            actions=actions,
+            units=draft.units,
+            checks=draft.checks,
+            limits=limits,
+            estimate=estimate,
+            observed={
+                "block_number": head.number,
+                "block_hash": head.hash,
+                "nonce": nonce,
+                "balance_wei": str(balance_wei),
+                "reads": [dict(r) for r in draft.reads],
+            },
+        )
+
+    def _simulated(
+        self, draft: Draft, deployer: str, now_s: int, abis: Sequence[Sequence[Mapping[str, Any]]]
+    ) -> tuple[Action, ...]:
+        if not draft.actions:
+            return ()
+        try:
+            return simulate(
+                self.rpc,
+                draft.actions,
+                draft.checks,
+                sender=deployer,
+                now_s=now_s,
+                gas_margin_percent=self.policy.gas_margin_percent,
+                abis=abis,
+            ).actions
+        except SimulationUnsupported as error:
+            raise NoSimulation(
+                f"the node cannot simulate the plan (eth_simulateV1): {error}",
+                remedy="Use an endpoint that serves eth_simulateV1 (geth, reth, nethermind, anvil do).",
+            ) from error
+
+    def _price(self, actions: Sequence[Action], balance_wei: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """``(estimate, limits)``. Raises ``InsufficientFunds`` and ``CostAboveCap`` for the worst case."""
+        caps = self.policy.caps
+        limits: dict[str, Any] = {
+            "max_fee_per_gas_wei": str(caps.max_fee_wei) if caps.max_fee_wei is not None else None,
+            "max_priority_fee_per_gas_wei": str(caps.max_priority_wei) if caps.max_priority_wei is not None else None,
+            "max_cost_wei": str(caps.max_cost_wei) if caps.max_cost_wei is not None else None,
+            "gas_margin_percent": self.policy.gas_margin_percent,
+        }
+        if not actions:
+            return {"gas": 0, "cost_wei": "0", "worst_cost_wei": "0"}, limits
+        fees, base_wei = current_fees(self.rpc, caps, legacy=self.identity.legacy_fees)
+        value_wei = sum(a.value_wei for a in actions)
+        gas, gas_limit = sum(a.gas_estimate for a in actions), sum(a.gas_limit for a in actions)
+        price_wei = min(base_wei + (fees.priority_wei or 0), fees.max_wei)
+        worst_wei = gas_limit * fees.max_wei + value_wei
+        estimate = {
+            "base_fee_wei": str(base_wei),
+            **{key: str(value) if value is not None else None for key, value in fees.to_json().items()},
+            "gas": gas,
+            "value_wei": str(value_wei),
+            "cost_wei": str(gas * price_wei + value_wei),
+            "worst_cost_wei": str(worst_wei),
+        }
+        symbol = self.identity.currency
+        if caps.max_cost_wei is not None and worst_wei > caps.max_cost_wei:
+            raise CostAboveCap(
+                f"the plan may cost {ether(worst_wei, symbol)}, the policy allows {ether(caps.max_cost_wei, symbol)}",
+                remedy="Wait for lower fees, or raise `max-cost` under [policy].",
+            )
+        if worst_wei > balance_wei:
+            raise InsufficientFunds(
+                f"the deployer has {ether(balance_wei, symbol)}, the plan may cost {ether(worst_wei, symbol)}",
+                remedy=f"Send it at least {ether(worst_wei - balance_wei, symbol)}, then run again.",
+            )
+        return estimate, limits
+
+    # -- send ----------------------------------------------------------------------------------------------------
+
+    def sender(
+        self, plan: EvmPlan, digest: str, journal: Journal, signer: TransactionSigner, sources: Sources
+    ) -> Sender:
+        """What carries ``plan`` out; see ``Sender.run``."""
+        local = self.identity.block_time_s <= 0
+        return Sender(
+            rpc=self.rpc,
+            journal=journal,
+            signer=signer,
+            clock=self.clock,
+            progress=self.progress,
+            plan=plan,
+            digest=digest,
+            settings=SendSettings(
+                finality=self.policy.finality,
+                window=self.policy.window,
+                wait_s=self.policy.wait_s,
+                poll_s=0.02 if local else max(0.25, min(self.identity.block_time_s / 4, 3.0)),
+                resend_after_s=1.0 if local else max(2.0, 2 * self.identity.block_time_s),
+                stuck_after_s=30.0 if local else max(30.0, 10 * self.identity.block_time_s),
+                foreign_after_s=5.0 if local else max(30.0, 10 * self.identity.block_time_s),
+                legacy_fees=self.identity.legacy_fees,
+            ),
+            caps=self.policy.caps,
+            prove=lambda action, code: runtime_problem(sources(str(action.source)), action, code),
+            abis=[sources(a.source).abi for a in plan.actions if a.source],
+        )
+
+    # -- prove and observe ---------------------------------------------------------------------------------------
+
+    def prove(self, plan: EvmPlan, states: Mapping[str, TxState], sources: Sources) -> list[Proof]:
+        """Our own proof of every contract the plan created."""
+        proofs = []
+        for action in plan.actions:
+            if action.source is None:
+                continue
+            mined = states[action.id].mined
+            assert mined is not None
+            proofs.append(
+                prove_creation(
+                    self.rpc, sources(action.source), action, sender=plan.deployer, transaction_hash=mined.hash
+                )
+            )
+        return proofs
+
+    def check(self, checks: Sequence[PlannedCheck]) -> list[CheckResult]:
+        """Read every check in one batch."""
+        requests: list[tuple[str, list[Any]]] = [
+            ("eth_call", [{"to": c.to, "input": "0x" + c.data.hex()}, "latest"]) for c in checks
+        ]
+        results = []
+        for check, answer in zip(checks, self.rpc.read_all(requests), strict=True):
+            if isinstance(answer, RpcFault):
+                results.append(CheckResult(check.name, check.call, check.to, f"reverted: {answer.message}", False))
+                continue
+            raw = bytes.fromhex(str(answer).removeprefix("0x"))
+            results.append(CheckResult(check.name, check.call, check.to, shown(check, raw), raw == check.expected))
+        return results
+
+    def check_slots(self, units: Iterable[LiveUnit]) -> list[CheckResult]:
+        """Read implementation, admin and beacon slots of every proxy raw, and hold them against the record."""
+        wanted = [
+            (unit, name, slot, expected)
+            for unit in units
+            if unit.address
+            for name, slot, expected in expected_slots(unit)
+        ]
+        requests: list[tuple[str, list[Any]]] = [
+            ("eth_getStorageAt", [unit.address, slot, "latest"]) for unit, _, slot, _ in wanted
+        ]
+        results = []
+        for (unit, name, _, expected), answer in zip(wanted, self.rpc.read_all(requests), strict=True):
+            raw = bytes.fromhex(str(answer).removeprefix("0x")) if isinstance(answer, str) else b""
+            found = checksum(raw[-20:].rjust(20, b"\0"))
+            results.append(
+                CheckResult(f"{unit.name}.{name}", f"{name} slot", str(unit.address), found, found == expected)
+            )
+        return results

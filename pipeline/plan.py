@@ -1,0 +1,160 @@
+"""The plan: what is approved, and all that is ever signed.
+
+A pure function of project, target, bundle, recorded state and what the chain was seen to hold. Its sha256 over
+canonical JSON is what a person says yes to; a plan whose inputs have moved on is refused as stale.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from chains.canonical import canonical, digest, pretty, sha256_hex
+from chains.errors import Refused, Where
+from chains.evm.actions import EvmPlan
+from chains.evm.live import LiveUnit
+from chains.files import write_atomic
+
+__all__ = ["Plan", "PlanInvalid", "PlanStale", "live_digest", "load_plan", "refuse_stale", "save_plan"]
+
+SCHEMA = 1
+KIND = "contract-ship/plan"
+
+
+class PlanInvalid(Refused):
+    """SHIP-P01: the file is not a plan, or not the one its name says."""
+
+    code = "SHIP-P01"
+
+
+class PlanStale(Refused):
+    """SHIP-P02: what the plan rests on has changed since."""
+
+    code = "SHIP-P02"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A release of one version to one target. ``bundle``, ``inputs`` and ``state`` are sha256 digests.
+
+    ``inputs`` is of the resolved manifests, ``state`` of the live units the plan was compared with; ``commit`` is the
+    project's git commit, ``dirty`` whether the work tree differed from it.
+    """
+
+    project: str
+    version: str
+    target: str
+    commit: str | None
+    dirty: bool
+    bundle: str
+    inputs: str
+    state: str
+    body: EvmPlan
+
+    @property
+    def tag(self) -> str:
+        return f"v{self.version}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "kind": KIND,
+            "project": self.project,
+            "version": self.version,
+            "target": self.target,
+            "commit": self.commit,
+            "dirty": self.dirty,
+            "bundle": self.bundle,
+            "inputs": self.inputs,
+            "state": self.state,
+            "family": "evm",
+            "body": self.body.to_json(),
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        return digest(self.to_json())
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Plan:
+        return cls(
+            project=data["project"],
+            version=data["version"],
+            target=data["target"],
+            commit=data["commit"],
+            dirty=data["dirty"],
+            bundle=data["bundle"],
+            inputs=data["inputs"],
+            state=data["state"],
+            body=EvmPlan.from_json(data["body"]),
+        )
+
+
+def live_digest(live: Mapping[str, LiveUnit]) -> str:
+    """Names a target's recorded state."""
+    return digest({name: unit.to_json() for name, unit in live.items()})
+
+
+def save_plan(path: Path, plan: Plan) -> None:
+    """Write the plan for people and machines; its digest is over the canonical form, not over this file."""
+    write_atomic(path, pretty(plan.to_json()))
+
+
+def load_plan(path: Path, *, expected: str | None = None) -> Plan:
+    """Read a plan; ``expected`` is the digest it must have. Raises ``PlanInvalid``."""
+    try:
+        data = json.loads(path.read_bytes())
+        if data["schema"] != SCHEMA or data["kind"] != KIND:
+            raise ValueError("another kind of file, or a newer one")
+        plan = Plan.from_json(data)
+        if canonical(plan.to_json()) != canonical(data):
+            raise ValueError("fields that a plan does not have")
+    except OSError as error:
+        raise PlanInvalid(
+            f"the plan cannot be read: {error.strerror}", where=Where(str(path)), remedy="Make one: `ship plan --out FILE`."
+        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PlanInvalid(
+            f"not a plan: {type(error).__name__}: {error}", where=Where(str(path)), remedy="Make one: `ship plan --out FILE`."
+        ) from error
+    found = sha256_hex(canonical(data))
+    if expected is not None and found != expected:
+        raise PlanInvalid(
+            f"the plan has digest {found}, the journal names {expected}",
+            where=Where(str(path)),
+            remedy="Restore the file from version control.",
+        )
+    return plan
+
+
+def refuse_stale(saved: Plan, now: Plan) -> None:
+    """Refuse ``saved`` unless it rests on the same inputs as ``now``, a plan just made. Fees and gas may differ."""
+    moved = [
+        what
+        for what, before, after in (
+            ("the project", saved.project, now.project),
+            ("the version", saved.version, now.version),
+            ("the target", saved.target, now.target),
+            ("the bundle", saved.bundle, now.bundle),
+            ("the manifests", saved.inputs, now.inputs),
+            ("the recorded state", saved.state, now.state),
+            ("the chain", saved.body.chain, now.body.chain),
+            ("the signer", saved.body.deployer, now.body.deployer),
+            ("the signer's nonce", saved.body.observed["nonce"], now.body.observed["nonce"]),
+            ("the actions", _intent(saved), _intent(now)),
+        )
+        if before != after
+    ]
+    if moved:
+        raise PlanStale(
+            f"the saved plan is stale: since it was made, {', '.join(moved)} changed",
+            remedy="Make a new plan, have it approved, and deploy that one.",
+        )
+
+
+def _intent(plan: Plan) -> list[tuple[str, str]]:
+    return [(a.id, a.payload_digest) for a in plan.body.actions]

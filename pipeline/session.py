@@ -1,0 +1,191 @@
+"""A target opened for work: its lock, its chain, its journal, and what the journal says is live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from chains.base import Clock, Row, SystemClock
+from chains.errors import NeedsPerson, Refused, Where
+from chains.evm.actions import EvmPlan
+from chains.evm.chain import ChainIdentity, EvmChain, EvmPolicy
+from chains.evm.fees import FeeCaps
+from chains.evm.live import LiveUnit, live_units
+from chains.evm.localnet import Localnet, running, start, stop
+from chains.rpc import Endpoint, Rpc
+from chains.tools import find_tool
+from pipeline.journal import Journal, read_rows
+from pipeline.lock import locked
+from pipeline.manifest.project import Project
+from pipeline.manifest.secrets import resolve_endpoint
+from pipeline.manifest.target import Target
+from pipeline.plan import Plan, load_plan
+from pipeline.state.local import ProjectState, TargetState
+from pipeline.ui.base import Ui
+
+__all__ = ["JournalForeign", "Session", "accepted_plans", "open_session", "unfinished_plan"]
+
+
+class JournalForeign(Refused):
+    """SHIP-J03: the journal belongs to another chain than the target now names."""
+
+    code = "SHIP-J03"
+
+
+class NoEndpoint(Refused):
+    """SHIP-N04: the target names no RPC endpoint."""
+
+    code = "SHIP-N04"
+
+
+class PlanMissing(NeedsPerson):
+    """SHIP-J04: the journal names a plan whose file is gone."""
+
+    code = "SHIP-J04"
+
+
+@dataclass
+class Session:
+    """What every command on a target works with. ``journal`` is ``None`` when opened for reading only."""
+
+    project: Project
+    target: Target
+    state: TargetState
+    ui: Ui
+    clock: Clock
+    chain: EvmChain
+    rows: Sequence[Row]
+    journal: Journal | None
+    plans: dict[str, Plan] = field(default_factory=dict)
+    genesis_hash: str = ""
+
+    def confirm_chain(self) -> None:
+        """Hold the endpoints against the target and the journal; the first run writes down which chain this is."""
+        self.genesis_hash = self.chain.confirm_identity()
+        identity = {"chain_id": self.chain.identity.id, "genesis_hash": self.genesis_hash}
+        opened = next((row.data for row in self.rows if row.kind == "open"), None)
+        if opened is None:
+            if self.journal is not None:
+                self.journal.append("open", {"schema": 1, "target": self.target.name, "family": "evm", **identity})
+            return
+        known = {key: opened[key] for key in identity}
+        if known != identity:
+            local = self.target.chain.local
+            raise JournalForeign(
+                f"the journal of {self.target.name} belongs to chain {known['chain_id']} with genesis "
+                f"{known['genesis_hash']}, the endpoint serves chain {identity['chain_id']} with {self.genesis_hash}",
+                where=Where(str(self.state.journal)),
+                remedy="`ship localnet reset` puts the old journal aside and begins anew."
+                if local
+                else "Point the target at the chain it was deployed to, or give the new chain a target of its own.",
+            )
+
+    def live(self) -> dict[str, LiveUnit]:
+        """The recorded state, from every final transaction."""
+        return live_units(self.rows, self.bodies())
+
+    def bodies(self) -> dict[str, EvmPlan]:
+        return {digest: self.plan(digest).body for digest in accepted_plans(self.rows)}
+
+    def plan(self, digest: str) -> Plan:
+        """An accepted plan, by digest; its file is held against it."""
+        if digest not in self.plans:
+            path = self.state.plan(digest)
+            if not path.exists():
+                raise PlanMissing(
+                    f"the plan {digest[:12]}… that the journal names is missing",
+                    where=Where(str(path)),
+                    remedy="Restore deployments/ from version control: without it nothing can be resumed safely.",
+                )
+            self.plans[digest] = load_plan(path, expected=digest)
+        return self.plans[digest]
+
+
+def accepted_plans(rows: Sequence[Row]) -> list[str]:
+    """Digests of all plans that were ever accepted, oldest first."""
+    return [row.data["plan"] for row in rows if row.kind == "plan.accepted"]
+
+
+def unfinished_plan(rows: Sequence[Row]) -> str | None:
+    """The digest of the accepted plan that was neither finished nor abandoned."""
+    current: str | None = None
+    for row in rows:
+        if row.kind == "plan.accepted":
+            current = row.data["plan"]
+        elif row.kind in {"plan.finished", "plan.abandoned"}:
+            current = None
+    return current
+
+
+def _policy(target: Target) -> EvmPolicy:
+    policy = target.spec.policy
+    return EvmPolicy(
+        caps=FeeCaps(policy.max_fee_per_gas, policy.max_priority_fee_per_gas, policy.max_cost),
+        finality=target.finality,
+        window=policy.window,
+        gas_margin_percent=policy.gas_margin_bps // 100,
+        wait_s=float(policy.wait_s),
+    )
+
+
+def is_embedded(target: Target) -> bool:
+    """Whether ``ship`` runs this chain itself: a local chain without endpoints."""
+    return target.chain.local and not target.spec.rpc.endpoints
+
+
+@contextmanager
+def embedded_chain(project: Project, target: Target, state: TargetState, ui: Ui) -> Iterator[Localnet]:
+    """The local chain, started if need be; stopped afterwards unless it ran before."""
+    already = running(state.localnet, target.chain.chain_id or 0)
+    net = already or start(state.localnet, find_tool("anvil", project.root), chain_id=target.chain.chain_id or 0)
+    try:
+        yield net
+    finally:
+        if already is None:
+            stop(net)
+
+
+@contextmanager
+def open_session(
+    project: Project, target: Target, ui: Ui, *, purpose: str, write: bool, clock: Clock | None = None
+) -> Iterator[Session]:
+    """Open a target. With ``write`` its lock is held and its journal can be appended to.
+
+    Raises ``TargetLocked``, ``JournalCorrupt``, ``NoEndpoint`` and whatever the local chain raises.
+    """
+    clock = clock or SystemClock()
+    state = ProjectState(project.root).target(target.name)
+    with ExitStack() as stack:
+        embedded = is_embedded(target)
+        if write or (embedded and running(state.localnet, target.chain.chain_id or 0) is None):
+            stack.enter_context(locked(state.lock, purpose))
+        if embedded:
+            urls = [stack.enter_context(embedded_chain(project, target, state, ui)).url]
+        else:
+            urls = [resolve_endpoint(e) for e in target.spec.rpc.endpoints]
+            urls = urls or ([target.chain.rpc_url] if target.chain.rpc_url else [])
+        if not urls:
+            raise NoEndpoint(
+                f"the target {target.name} names no RPC endpoint",
+                where=Where(target.file),
+                remedy='Add `endpoints = ["env:RPC_URL"]` under [rpc].',
+            )
+        journal = Journal(state.journal) if write else None
+        if journal is not None:
+            stack.callback(journal.close)
+            rows: Sequence[Row] = journal.rows
+        else:
+            rows = read_rows(state.journal, state.journal.read_bytes())[0] if state.journal.exists() else []
+        facts = target.chain
+        rpc = Rpc([Endpoint(url, timeout_s=float(target.spec.rpc.timeout_s)) for url in urls], clock=clock)
+        identity = ChainIdentity(
+            name=facts.name,
+            id=facts.chain_id or 0,
+            genesis_hash=facts.genesis,
+            currency=facts.currency,
+            block_time_s=0.0 if embedded else facts.block_time_ms / 1000,
+            legacy_fees=facts.fee_model == "legacy",
+        )
+        chain = EvmChain(rpc, identity, _policy(target), clock, ui)
+        yield Session(project, target, state, ui, clock, chain, rows, journal)

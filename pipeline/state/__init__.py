@@ -1,0 +1,1 @@
+"""Where a project's journals, plans and records are kept."""

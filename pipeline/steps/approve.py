@@ -1,0 +1,82 @@
+"""Approving: a person, or the caller's ``--yes``, says yes to exactly this plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chains.errors import Refused
+from pipeline.plan import Plan, save_plan
+from pipeline.plan_text import render_plan
+from pipeline.session import Session
+
+__all__ = ["Approve", "Approved", "NotApproved"]
+
+
+class NotApproved(Refused):
+    """SHIP-A01: nobody said yes to the plan."""
+
+    code = "SHIP-A01"
+
+
+@dataclass(frozen=True)
+class Approved:
+    """By what the plan was approved: ``prompt``, ``--yes``, or ``local`` for the embedded chain."""
+
+    by: str
+
+
+@dataclass(frozen=True)
+class Approve:
+    """Shows the plan, asks, and writes the accepted plan and its row before anything is signed."""
+
+    session: Session
+    plan: Plan
+    gates: tuple[dict[str, object], ...]
+    yes: bool
+    title: str = "approving"
+
+    def run(self) -> Approved:
+        needed = self.session.target.spec.policy.approvals
+        if needed > 1:
+            raise NotApproved(
+                f"the target asks for {needed} approvals, and this version can only ask one person",
+                remedy="Set `approvals = 1` under [policy] of this target.",
+            )
+        self.session.ui.block(render_plan(self.plan, self.session.chain.identity.currency))
+        by = self._by()
+        save_plan(self.session.state.plan(self.plan.digest), self.plan)
+        assert self.session.journal is not None
+        accepted = {
+            "plan": self.plan.digest,
+            "bundle": self.plan.bundle,
+            "version": self.plan.version,
+            "commit": self.plan.commit,
+            "dirty": self.plan.dirty,
+            "approved_by": by,
+            "gates": list(self.gates),
+        }
+        self.session.journal.append("plan.accepted", accepted)
+        for unit in self.plan.body.units:
+            if unit.change == "adopt":
+                self.session.journal.append(
+                    "unit.adopted", {"plan": self.plan.digest, "unit": unit.name, "effect": dict(unit.after)}
+                )
+        return Approved(by)
+
+    def _by(self) -> str:
+        if self.yes:
+            return "--yes"
+        if self.session.target.chain.local:
+            return "local"
+        answer = self.session.ui.confirm(f"Send this to {self.plan.target}?")
+        if answer is None:
+            raise NotApproved(
+                "the plan needs a yes and there is no terminal to ask on",
+                remedy="Look at it with `ship plan`, then run with --yes, or with --plan FILE --yes.",
+            )
+        if not answer:
+            raise NotApproved("the plan was not approved", remedy="Run again when it is right.")
+        return "prompt"
+
+    def summary(self, result: Approved) -> str:
+        return f"plan {self.plan.digest[:12]} by {result.by}"

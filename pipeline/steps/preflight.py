@@ -1,0 +1,35 @@
+"""Checking the ground before anything is built: the chain, the journal, the signer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.session import Session, unfinished_plan
+from pipeline.signing.opening import signer_address
+
+__all__ = ["Preflight", "Ready"]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The chain is the right one. ``unfinished`` is the digest of a plan an earlier run left part-way."""
+
+    deployer: str
+    unfinished: str | None
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Refuses a wrong chain, a foreign journal and an unusable signer while nothing has cost time yet."""
+
+    session: Session
+    title: str = "checking the ground"
+
+    def run(self) -> Ready:
+        deployer = signer_address(self.session.target, self.session.project.root)
+        self.session.confirm_chain()
+        return Ready(deployer, unfinished_plan(self.session.rows))
+
+    def summary(self, result: Ready) -> str:
+        chain = self.session.chain.identity
+        return f"{chain.name} (chain {chain.id}), signer {result.deployer}"

@@ -1,0 +1,29 @@
+"""The interface between the pipeline and whoever watches it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+__all__ = ["Ui"]
+
+
+class Ui(Protocol):
+    """Also a ``chains.base.Progress``."""
+
+    def step_started(self, title: str) -> None: ...
+
+    def step_done(self, title: str, summary: str, seconds: float) -> None: ...
+
+    def step_skipped(self, title: str, reason: str) -> None: ...
+
+    def step_failed(self, title: str, seconds: float) -> None: ...
+
+    def item(self, item: str, state: str, note: str = "") -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def block(self, text: str) -> None: ...
+
+    def confirm(self, question: str) -> bool | None: ...
+
+    def close(self) -> None: ...
