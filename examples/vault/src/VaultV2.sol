@@ -25,8 +25,9 @@ contract VaultV2 is Vault {
     /// @custom:oz-upgrades-unsafe-allow constructor
     constructor(uint256 depositCap_) Vault(depositCap_) {}
 
-    /// @notice Called in the transaction that installs this version.
-    function initializeV2(address guardian) external reinitializer(2) {
+    /// @notice Called in the transaction that installs this version. The role keeps others out where it was installed
+    /// without.
+    function initializeV2(address guardian) external reinitializer(2) onlyRole(UPGRADER_ROLE) {
         if (guardian == address(0)) revert ZeroAddress();
         _grantRole(GUARDIAN_ROLE, guardian);
     }

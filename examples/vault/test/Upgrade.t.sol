@@ -65,6 +65,15 @@ contract UpgradeTest is System {
         v2.initializeV2(alice);
     }
 
+    function test_a_stranger_cannot_initialize_what_the_upgrade_left_uninitialized() public {
+        address implementation = address(new VaultV2(CAP));
+        vm.prank(owner);
+        vault.upgradeToAndCall(implementation, "");
+        vm.prank(alice);
+        vm.expectPartialRevert(bytes4(keccak256("AccessControlUnauthorizedAccount(address,bytes32)")));
+        v2.initializeV2(alice);
+    }
+
     function testFuzz_a_pause_stops_deposits_ends_by_itself_and_never_stops_withdrawals(uint64 seconds_) public {
         upgrade();
         seconds_ = uint64(fold(seconds_, 1, 7 days));
