@@ -22,11 +22,15 @@ is_stamped() { [ -f "$1" ] && [ "$(cat -- "$1")" = "$2" ]; }
 
 # Runs one step: quiet when it goes well, with all its output when it does not.
 quietly() {
-    local title=$1 log status=0 began=$SECONDS
+    local title=$1 log status began=$SECONDS
     shift
     mkdir -p -- "$root/.tools"
     log=$(mktemp "$root/.tools/log.XXXXXX")
-    "$@" >"$log" 2>&1 </dev/null || status=$?
+    # Not `… || status=$?`: bash would stop heeding errors inside the function it runs.
+    set +e
+    (set -e && "$@") >"$log" 2>&1 </dev/null
+    status=$?
+    set -e
     if [ "$status" -ne 0 ]; then
         cat -- "$log" >&2
         rm -f -- "$log"
@@ -76,7 +80,8 @@ locked() {
 }
 
 # Fills a virtual environment from the lock. pip installs uv (from the same lock) and uv the rest, five times faster.
-# uv reads none of pip's settings: behind a private index it fails and pip does it all.
+# uv reads none of pip's settings: behind a private index it fails and pip does it all. Certificates come from the system,
+# which knows a company's own.
 # setuptools comes first, because one dependency (construct) is published as source only, and building it in isolation
 # would fetch a setuptools no hash vouches for.
 install_lock() {
@@ -85,7 +90,7 @@ install_lock() {
     locked uv setuptools >"$first"
     "$python" -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-deps -r "$first"
     rm -f -- "$first"
-    if ! VIRTUAL_ENV=$1 "$1/bin/uv" pip install --quiet --no-config --python "$python" --no-build-isolation \
+    if ! "$1/bin/uv" pip install --quiet --no-config --system-certs --python "$python" --no-build-isolation \
         --require-hashes -r "$root/requirements.lock"; then
         echo "uv could not install the lock; trying pip"
         "$python" -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-build-isolation \
