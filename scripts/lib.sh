@@ -40,12 +40,15 @@ quietly() {
     say "  $title: $((SECONDS - began)) s"
 }
 
-# Two set-ups at once would write into each other's folders. flock dies with its process; where there is none (macOS), a
-# folder with the owner's process id does, and is taken over when that process is gone.
+# Two set-ups at once would write into each other's folders. flock dies with its last process; where there is none
+# (macOS), a folder with the owner's process id does, and is taken over when that process is gone.
 take_lock() {
     [ -z "${SHIP_SETUP_LOCKED:-}" ] || return 0
     mkdir -p -- "$root/.tools"
     local lock=$root/.tools/setup.lock owner
+    trap cleanup EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
     if command -v flock >/dev/null; then
         exec 9>"$lock"
         flock -n 9 || { say "waiting for another set-up of this checkout"; flock 9; }
@@ -59,10 +62,16 @@ take_lock() {
             fi
         done
         echo $$ >"$lock.d/pid"
-        # shellcheck disable=SC2064 # the path of now is meant
-        trap "rm -rf -- '${lock//\'/\'\\\'\'}.d'" EXIT
+        lock_folder=$lock.d
     fi
     export SHIP_SETUP_LOCKED=1
+    rm -f -- "$root"/.tools/log.* "$root"/.tools/first.* # of a set-up that was killed
+}
+
+# Lets the half that runs in the background end before the lock is given up.
+cleanup() {
+    [ -z "${background:-}" ] || wait "$background" || true
+    [ -z "${lock_folder:-}" ] || rm -rf -- "$lock_folder"
 }
 
 # npm as the lock says: no scripts of packages, no questions, nothing looked up but the packages.

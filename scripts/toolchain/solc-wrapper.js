@@ -33,4 +33,8 @@ async function main() {
   }
 }
 
-main();
+main().catch((error) => {
+  // The compiler reports what is wrong with the sources in its answer; here it broke down itself (out of stack or memory).
+  process.stderr.write(`solc (npm wrapper): the compiler stopped: ${error && error.message ? error.message : error}\n`);
+  process.exitCode = 1;
+});
