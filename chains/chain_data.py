@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 __all__ = ["ChainFacts", "Explorers", "FeeModel", "Source", "chain_facts", "known_chains"]
 
-FeeModel = Literal["eip1559", "legacy", "op-stack", "arbitrum", "solana"]
+FeeModel = Literal["eip1559", "legacy", "op-stack", "arbitrum", "scroll", "solana"]
 Finality = Literal["finalized", "safe", "latest"] | int
 
 

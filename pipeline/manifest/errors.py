@@ -2,7 +2,7 @@
 
 Refused
 ├── ManifestInvalid      a file; carries every problem found in it
-│   ├── ProjectNotFound … UnknownUnit     SHIP-M01 … SHIP-M40
+│   └── ProjectNotFound … NothingToInit     SHIP-M01 … SHIP-M39
 └── SecretError          a secret could not be had; never says its value
 """
 
@@ -30,7 +30,7 @@ class ManifestInvalid(Refused):
 
     def leading(self, others: Sequence[ManifestInvalid]) -> Self:
         """This problem as the first of several."""
-        self.problems = (self, *others)[:MAX_PROBLEMS]
+        self.problems = (self, *others[: MAX_PROBLEMS - 1])
         return self
 
     def to_json(self) -> dict[str, Any]:
@@ -277,3 +277,15 @@ class NothingToInit(ManifestInvalid):
     """``ship init`` found no Foundry and no Anchor project."""
 
     code = "SHIP-M39"
+
+
+class SecretUnavailable(Refused):
+    """A reference to a secret that resolves to nothing: no such variable, no such file."""
+
+    code = "SHIP-M40"
+
+
+class SecretStoreNotBuilt(Refused):
+    """A store that is planned and not there yet."""
+
+    code = "SHIP-M41"

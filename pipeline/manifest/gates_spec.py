@@ -16,24 +16,26 @@ class TestsGate(Spec):
 
     __test__ = False
 
-    fuzz_seed: int | None = Field(None, ge=0, le=2**256 - 1, description="The seed of fuzz tests, to repeat a run.")
+    fuzz_seed: int | None = Field(
+        default=None, ge=0, le=2**256 - 1, description="The seed of fuzz tests, to repeat a run."
+    )
 
 
 class SlitherGate(Spec):
     """``slither``: static analysis."""
 
     fail_on: Literal["informational", "low", "medium", "high"] = Field(
-        "medium", description="The lowest impact that stops the release."
+        default="medium", description="The lowest impact that stops the release."
     )
-    baseline: RelativePath | None = Field(None, description="Findings accepted, by id, with reason and name.")
-    exclude: tuple[str, ...] = Field((), description="Detectors not to run.")
+    baseline: RelativePath | None = Field(default=None, description="Findings accepted, by id, with reason and name.")
+    exclude: tuple[str, ...] = Field(default=(), description="Detectors not to run.")
 
 
 class GasGate(Spec):
     """``gas``: gas used by the tests, against a snapshot."""
 
-    snapshot: RelativePath = Field(".gas-snapshot", description="The snapshot compared with.")
-    tolerance_bps: BasisPoints = Field(0, alias="tolerance", description="How much more gas is accepted.")
+    snapshot: RelativePath = Field(default=".gas-snapshot", description="The snapshot compared with.")
+    tolerance_bps: BasisPoints = Field(default=0, alias="tolerance", description="How much more gas is accepted.")
 
 
 class LayoutGate(Spec):
@@ -47,16 +49,16 @@ class SizeGate(Spec):
 class CoverageGate(Spec):
     """``coverage``: how much of the code the tests run."""
 
-    lines: int | None = Field(None, ge=0, le=100, description="Percent of lines that must be covered.")
-    branches: int | None = Field(None, ge=0, le=100, description="Percent of branches that must be covered.")
+    lines: int | None = Field(default=None, ge=0, le=100, description="Percent of lines that must be covered.")
+    branches: int | None = Field(default=None, ge=0, le=100, description="Percent of branches that must be covered.")
 
 
 class GatesSpec(Spec):
     """``[gates]``, whole."""
 
-    tests: TestsGate | None = Field(None, description="forge test and anchor test.")
-    slither: SlitherGate | None = Field(None, description="Static analysis with Slither.")
-    gas: GasGate | None = Field(None, description="Gas used against a snapshot.")
-    layout: LayoutGate | None = Field(None, description="Storage layout against the live implementation.")
-    size: SizeGate | None = Field(None, description="Code size against the chain's limit.")
-    coverage: CoverageGate | None = Field(None, description="How much of the code the tests run.")
+    tests: TestsGate | None = Field(default=None, description="forge test and anchor test.")
+    slither: SlitherGate | None = Field(default=None, description="Static analysis with Slither.")
+    gas: GasGate | None = Field(default=None, description="Gas used against a snapshot.")
+    layout: LayoutGate | None = Field(default=None, description="Storage layout against the live implementation.")
+    size: SizeGate | None = Field(default=None, description="Code size against the chain's limit.")
+    coverage: CoverageGate | None = Field(default=None, description="How much of the code the tests run.")

@@ -89,4 +89,7 @@ def _paths(spec: ProjectSpec) -> Iterator[tuple[tuple[str, ...], str]]:
     yield from ((key, value) for key, value in optional.items() if value is not None)
     for kind, units in (("contracts", spec.contracts), ("scripts", spec.scripts)):
         for name, unit in units.items():
-            yield (kind, name, "source"), f"{spec.evm.root}/{unit.source.rpartition(':')[0]}"
+            path = unit.source.rpartition(":")[0]
+            # Package managers link dependencies in from elsewhere (workspaces, pnpm); the bundle's digest fixes them.
+            if "node_modules" not in path.split("/"):
+                yield (kind, name, "source"), f"{spec.evm.root}/{path}"

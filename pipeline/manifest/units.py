@@ -16,7 +16,7 @@ from pipeline.manifest.target import Target
 from pipeline.manifest.target_rules import full_scope
 from pipeline.manifest.validation import Locate
 
-__all__ = ["evm_units"]
+__all__ = ["evm_units", "not_built", "unit_problems"]
 
 
 def evm_units(project: Project, target: Target) -> EvmUnits:
@@ -24,21 +24,34 @@ def evm_units(project: Project, target: Target) -> EvmUnits:
 
     Raises ``ManifestInvalid`` with every problem: missing parameters, and what this version cannot do yet.
     """
-    raise_all(_not_built(target))
+    raise_all(not_built(target))
+    units, problems = _make(project, target)
+    raise_all(problems)
+    return units
+
+
+def unit_problems(project: Project, target: Target) -> list[ManifestInvalid]:
+    """What ``evm_units`` would refuse, except what is merely not built yet."""
+    return _make(project, target)[1]
+
+
+def _make(project: Project, target: Target) -> tuple[EvmUnits, list[ManifestInvalid]]:
     spec, layers = target.units.spec, target.units.layers
-    maker = _Maker(
-        full_scope(target.spec, target.chain, target.units, project.version, target.layers.where), layers.where
+    scope = full_scope(target.spec, target.chain, target.units, project.version, target.layers.where)
+    maker, own = _Maker(scope, layers.where), _Maker(scope, target.layers.where)
+    units = EvmUnits(
+        tuple(maker.contract(name, unit) for name, unit in spec.contracts.items()),
+        tuple(maker.call_unit(name, unit) for name, unit in spec.calls.items()),
+        (
+            *(maker.check(name, check) for name, check in spec.checks.items()),
+            *(own.check(name, check) for name, check in target.units.target_checks.items()),
+        ),
     )
-    contracts = tuple(maker.contract(name, unit) for name, unit in spec.contracts.items())
-    calls = tuple(maker.call_unit(name, unit) for name, unit in spec.calls.items())
-    checks = [maker.check(name, check) for name, check in spec.checks.items()]
-    own = _Maker(maker.scope, target.layers.where)
-    checks += [own.check(name, check) for name, check in target.units.target_checks.items()]
-    raise_all([*maker.problems, *own.problems])
-    return EvmUnits(contracts, calls, tuple(checks))
+    return units, [*maker.problems, *own.problems]
 
 
-def _not_built(target: Target) -> list[ManifestInvalid]:
+def not_built(target: Target) -> list[ManifestInvalid]:
+    """What the target's units ask for that this version cannot do."""
     spec, where = target.units.spec, target.units.layers.where
     refused: list[tuple[Path, str]] = [
         (("contracts", name, "create3"), "create3 comes with the CreateX engine")

@@ -83,7 +83,7 @@ def _path(location: Iterable[str | int], data: Any) -> Path:
             isinstance(value, tuple) and isinstance(part, int) and part < len(value)
         )
         if inside:
-            value = value[part]  # type: ignore[index]
+            value = value[part]
         elif position < len(parts) - 1:
             continue
         path.append(part)
