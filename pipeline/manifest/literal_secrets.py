@@ -18,7 +18,7 @@ from pipeline.manifest.errors import LiteralSecret
 from pipeline.manifest.positions import Path
 from pipeline.manifest.secret_names import SCHEMES, is_secret_name
 
-__all__ = ["literal_secret", "secret_in_text"]
+__all__ = ["literal_secret", "secret_in_text", "secret_in_url"]
 
 _HEX_KEY = re.compile(r"(?<![0-9A-Za-z])(0[xX])?[0-9a-fA-F]{64}(?![0-9A-Za-z])")
 _BASE58_KEY = re.compile(r"(?<![0-9A-Za-z])[1-9A-HJ-NP-Za-km-z]{87,88}(?![0-9A-Za-z])")
@@ -30,6 +30,11 @@ _PREFIXED = re.compile(
 )
 _TOKEN_SEGMENT = re.compile(r"(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[0-9A-Za-z_-]{20,}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
+_ON_CHAIN = re.compile(r"0x(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})")
+_SHOWS = frozenset({"address", "tx", "account", "block", "token", "contract", "program", "commit", "blob", "tree"})
+_PROVIDER = re.compile(
+    r"alchemy|infura|quiknode|quicknode|ankr|chainstack|p2pify|blastapi|drpc|getblock|helius|tenderly|nodereal|moralis"
+)
 _QUERY_KEY = re.compile(r"(?i)key|token|auth|secret|pass|sig")
 _ABI_PLACES = frozenset({"args", "equals", "params", "create2", "create3"})
 # sha256 of the private keys of the mnemonic "test … junk" that anvil and Hardhat give out, accounts 0–9.
@@ -97,21 +102,26 @@ def secret_in_text(text: str, *, abi: bool = False) -> str | None:
         return "An access token or private key"
     if _WORDS.fullmatch(text) and len(text.split()) in {12, 15, 18, 21, 24}:
         return "A seed phrase (12 to 24 lower-case words)"
-    return next((found for url in _URL.findall(text) if (found := _secret_in_url(url))), None)
+    return next((found for url in _URL.findall(text) if (found := secret_in_url(url))), None)
 
 
-def _secret_in_url(url: str) -> str | None:
+def secret_in_url(url: str, *, sure: bool = False) -> str | None:
+    """What kind of secret ``url`` holds. ``sure``: only where a path is known to hold keys, for text from anywhere."""
     try:
         parts = urlsplit(url)
+        host = parts.hostname or ""
         if "@" in parts.netloc:
             return "A URL with a user name or password"
         if any(value and _QUERY_KEY.search(key) for key, value in parse_qsl(parts.query)):
             return "A URL with a key in its query"
     except ValueError:
         return None
-    if any(_TOKEN_SEGMENT.fullmatch(segment) for segment in parts.path.split("/")):
-        return "A URL with what looks like an API key in its path"
-    first = parts.hostname.split(".")[0] if parts.hostname else ""
-    if re.fullmatch(r"[0-9a-f]{32,}", first):
+    if re.fullmatch(r"[0-9a-f]{32,}", host.split(".")[0]):
         return "A URL with what looks like an API key in its host"
+    segments = parts.path.split("/")
+    for before, segment in zip(["", *segments], segments, strict=False):
+        if not _TOKEN_SEGMENT.fullmatch(segment) or _ON_CHAIN.fullmatch(segment) or before in _SHOWS:
+            continue
+        if not sure or re.fullmatch(r"v\d", before) or _PROVIDER.search(host):
+            return "A URL with what looks like an API key in its path"
     return None

@@ -12,7 +12,7 @@ import re
 import threading
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from pipeline.manifest.literal_secrets import secret_in_text
+from pipeline.manifest.literal_secrets import secret_in_url
 
 __all__ = ["HIDDEN", "REDACTOR", "Redactor", "redact", "redact_url"]
 
@@ -65,11 +65,11 @@ def redact_url(url: str) -> str:
     if not parts.scheme or not host:
         return HIDDEN
     host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{HIDDEN if secret_in_text(f'https://{host}/') else host}{port}"
+    return f"{parts.scheme}://{HIDDEN if secret_in_url(f'https://{host}/') else host}{port}"
 
 
 def _shown_url(url: str) -> str:
-    return redact_url(url) + "/…" if secret_in_text(url, abi=True) else url
+    return redact_url(url) + "/…" if secret_in_url(url, sure=True) else url
 
 
 def _spellings(secret: str) -> set[str]:

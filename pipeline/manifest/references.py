@@ -3,8 +3,8 @@
 | written | becomes | may stand in longer text |
 |---|---|---|
 | ``${params.x}`` | the target's parameter, with its type | if it is text or an integer |
-| ``${contracts.X}``, ``.implementation``, ``.admin``, ``.beacon`` | an open ``Ref`` | no |
-| ``${deployer}`` | the open ``DEPLOYER`` | no |
+| ``${contracts.X}``, ``.implementation``, ``.admin``, ``.beacon`` | that address; left open until the plan is made | no |
+| ``${deployer}`` | the address of the target's signer | no |
 | ``${keccak:TEXT}`` | keccak256 of the UTF-8 text, 0x and 64 hex digits | yes |
 | ``${project.name}``, ``${project.version}``, ``${chain.name}`` | text | yes |
 | ``${chain.id}`` | an integer | yes |

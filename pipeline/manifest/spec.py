@@ -167,11 +167,11 @@ class ProjectSpec(Spec):
 
     schema_: Schema1 = Field(alias="schema")
     project: ProjectTable = Field(description="What is released.")
-    evm: EvmSpec = Field(EvmSpec(), description="Where the Foundry project lies.")
+    evm: EvmSpec = Field(default_factory=EvmSpec, description="Where the Foundry project lies.")
     solana: SolanaSpec | None = Field(default=None, description="Where the Anchor workspace lies.")
     contracts: Mapping[Name, ContractSpec] = Field(default_factory=dict, description="Contracts to have on chain.")
     calls: Mapping[Name, CallSpec] = Field(default_factory=dict, description="Transactions that change state.")
     scripts: Mapping[Name, ScriptSpec] = Field(default_factory=dict, description="Foundry scripts to run.")
     programs: Mapping[Name, ProgramSpec] = Field(default_factory=dict, description="Anchor programs.")
-    gates: GatesSpec = Field(GatesSpec(), description="What must pass before anything is planned.")
+    gates: GatesSpec = Field(default_factory=GatesSpec, description="What must pass before anything is planned.")
     checks: Mapping[Name, CheckSpec] = Field(default_factory=dict, description="Reads after deploying.")

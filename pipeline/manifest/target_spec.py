@@ -165,13 +165,13 @@ class TargetSpec(Spec):
     chain: Annotated[ChainSpec, BeforeValidator(_chain, json_schema_input_type=str | ChainSpec)] | None = Field(
         default=None, description="The chain: a known name, or a table."
     )
-    rpc: RpcSpec = Field(RpcSpec(), description="How the chain is reached.")
+    rpc: RpcSpec = Field(default_factory=RpcSpec, description="How the chain is reached.")
     signer: SignerSpec | None = Field(default=None, description="Who signs.")
-    policy: PolicySpec = Field(PolicySpec(), description="What may be spent, and when it is done.")
+    policy: PolicySpec = Field(default_factory=PolicySpec, description="What may be spent, and when it is done.")
     params: Mapping[Name, Argument] = Field(default_factory=dict, description="Values for ${params.NAME}.")
-    overrides: OverridesSpec = Field(OverridesSpec(), description="What differs from ship.toml.")
-    verify: VerifySpec = Field(VerifySpec(), description="Where sources are published.")
-    network: NetworkSpec = Field(NetworkSpec(), description="Hosts allowed by name.")
+    overrides: OverridesSpec = Field(default_factory=OverridesSpec, description="What differs from ship.toml.")
+    verify: VerifySpec = Field(default_factory=VerifySpec, description="Where sources are published.")
+    network: NetworkSpec = Field(default_factory=NetworkSpec, description="Hosts allowed by name.")
     checks: Mapping[Name, CheckSpec] = Field(default_factory=dict, description="Reads after deploying, on this target.")
 
     @model_validator(mode="after")

@@ -32,7 +32,7 @@ def evm_units(project: Project, target: Target) -> EvmUnits:
 
 def unit_problems(project: Project, target: Target) -> list[ManifestInvalid]:
     """What ``evm_units`` would refuse, except what is merely not built yet."""
-    return _make(project, target)[1]
+    return _make(project, target)[1] if target.chain.kind == "evm" else []
 
 
 def _make(project: Project, target: Target) -> tuple[EvmUnits, list[ManifestInvalid]]:

@@ -14,7 +14,7 @@ from pipeline.manifest.errors import BadVersion
 from pipeline.manifest.reading import MAX_BYTES
 from pipeline.manifest.spec import ProjectTable
 
-__all__ = ["project_version"]
+__all__ = ["is_semver", "project_version"]
 
 # Source: the pattern suggested at https://semver.org/spec/v2.0.0.html.
 _SEMVER = re.compile(
@@ -35,8 +35,13 @@ def project_version(project: ProjectTable, root: Path, locate: Callable[[tuple[s
     return _checked(_read(root / file, file, where), where, f"The version in {file}")
 
 
+def is_semver(version: object) -> bool:
+    """Whether ``version`` is text in the form of SemVer 2.0."""
+    return isinstance(version, str) and len(version) <= 100 and _SEMVER.fullmatch(version) is not None
+
+
 def _checked(version: str, where: Where, what: str) -> str:
-    if len(version) > 100 or not _SEMVER.fullmatch(version):
+    if not is_semver(version):
         hint = ' without the "v"' if version.startswith("v") else ""
         raise BadVersion(
             f"{what} is not a SemVer 2.0 version{hint}.", remedy='Write it as "1.2.0" or "1.2.0-rc.1".', where=where
