@@ -47,7 +47,12 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
         own = [t for t in transactions if t["unit"] == name]
         after = unit.to_json() if unit else dict(planned.after)
         after.pop("created")
-        units[name] = {**after, "change": planned.change, "reason": planned.reason, "transactions": [t["hash"] for t in own]}
+        units[name] = {
+            **after,
+            "change": planned.change,
+            "reason": planned.reason,
+            "transactions": [t["hash"] for t in own],
+        }
     gas = sum(t["gas_used"] for t in transactions if t["plan"] == plan.digest)
     cost_wei = sum(int(t["cost_wei"]) for t in transactions if t["plan"] == plan.digest)
     return {
@@ -141,7 +146,9 @@ def load_record(path: Path) -> dict[str, Any]:
         return dict(data)
     except OSError as error:
         raise RecordInvalid(
-            f"the record cannot be read: {error.strerror}", where=Where(str(path)), remedy="`ship record show` lists records."
+            f"the record cannot be read: {error.strerror}",
+            where=Where(str(path)),
+            remedy="`ship record show` lists records.",
         ) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RecordInvalid(

@@ -95,9 +95,7 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
     outcome.record = str(recorded.path.relative_to(session.project.root))
 
 
-def _send(
-    session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, outcome: Outcome, run: Runner
-) -> Sent:
+def _send(session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, outcome: Outcome, run: Runner) -> Sent:
     if not plan.body.actions:
         run.skip(Deploy.title, Skip("nothing to send"))
         return Sent({}, 0)
@@ -168,5 +166,3 @@ def unit_outcomes(session: Session, outcome: Outcome) -> dict[str, UnitOutcome]:
         transaction = (last.mined.hash if last.mined else last.attempts[-1].hash) if last and last.attempts else None
         units[planned.name] = UnitOutcome(address, transaction, stage)
     return units
-
-

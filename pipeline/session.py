@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+from chains.tools import find_tool
+
 from chains.base import Clock, Row, SystemClock
 from chains.errors import NeedsPerson, Refused, Where
 from chains.evm.actions import EvmPlan
@@ -14,7 +16,6 @@ from chains.evm.fees import FeeCaps
 from chains.evm.live import LiveUnit, live_units
 from chains.evm.localnet import Localnet, running, start, stop
 from chains.rpc import Endpoint, Rpc
-from chains.tools import find_tool
 from pipeline.journal import Journal, read_rows
 from pipeline.lock import locked
 from pipeline.manifest.project import Project

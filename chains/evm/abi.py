@@ -341,5 +341,3 @@ def explain_revert(data: bytes, abis: Iterable[Sequence[Mapping[str, Any]]]) -> 
 def address_or_none(word: bytes) -> str | None:
     """The address in a 32-byte word (a storage slot), ``None`` for zero."""
     return checksum(word[-20:]) if any(word[-20:]) else None
-
-

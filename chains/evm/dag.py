@@ -62,9 +62,7 @@ def _needs(unit: ContractUnit | CallUnit) -> Iterator[str]:
             yield ref.unit
 
 
-def order(
-    units: EvmUnits, libraries: Mapping[str, Sequence[str]]
-) -> tuple[ContractUnit | CallUnit, ...]:
+def order(units: EvmUnits, libraries: Mapping[str, Sequence[str]]) -> tuple[ContractUnit | CallUnit, ...]:
     """Units in the order they are deployed: dependencies first, otherwise as written.
 
     ``libraries`` names, by unit, the units of the libraries it links. Raises ``DependencyCycle``, ``UnknownUnit``.

@@ -66,9 +66,7 @@ def _block(action: Action, sender: str, seen_s: int) -> dict[str, Any]:
     return {"stateOverrides": overrides, "calls": [call], "blockOverrides": {"time": hex(seen_s)}}
 
 
-def _request(
-    actions: Sequence[Action], checks: Sequence[PlannedCheck], sender: str, now_s: int
-) -> list[Any]:
+def _request(actions: Sequence[Action], checks: Sequence[PlannedCheck], sender: str, now_s: int) -> list[Any]:
     blocks, seen_s = [], now_s
     for action in actions:
         seen_s += 1 + (action.ready.delay_s if action.ready else 0)
@@ -139,7 +137,9 @@ def check_answers(checks: Sequence[PlannedCheck], answers: Sequence[bytes], *, w
     wrong = []
     for check, answer in zip(checks, answers, strict=True):
         if answer != check.expected:
-            wrong.append(f"{check.name}: `{check.call}` gives {shown(check, answer)}, expected {shown(check, check.expected)}")
+            wrong.append(
+                f"{check.name}: `{check.call}` gives {shown(check, answer)}, expected {shown(check, check.expected)}"
+            )
     if wrong:
         verb = "would not hold after this plan" if would else "does not hold"
         raise CheckWouldFail(

@@ -15,14 +15,23 @@ __all__ = ["command"]
 @click.command(name="deploy")
 @project_option
 @chain_option()
-@click.option("--plan", "saved", type=click.Path(dir_okay=False, path_type=Path), help="Deploy exactly this saved plan.")
+@click.option(
+    "--plan", "saved", type=click.Path(dir_okay=False, path_type=Path), help="Deploy exactly this saved plan."
+)
 @click.option("--yes", is_flag=True, help="Approve the plan without asking.")
 @click.option("--replan", is_flag=True, help="Give up an unfinished plan and plan the rest from what is on chain.")
 @password_options
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, root: Path, chain: str, saved: Path | None, yes: bool, replan: bool, password: PasswordOptions, as_json: bool
+    ctx: click.Context,
+    root: Path,
+    chain: str,
+    saved: Path | None,
+    yes: bool,
+    replan: bool,
+    password: PasswordOptions,
+    as_json: bool,
 ) -> None:
     """Release the project to TARGET: build, gates, plan, approve, sign, deploy, verify, check, record.
 

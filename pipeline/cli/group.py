@@ -13,7 +13,10 @@ __all__ = ["COMMANDS", "ship"]
 COMMANDS = {
     "init": ("pipeline.cli.init_cmd", "Write ship.toml and manifests for the project in this folder."),
     "check": ("pipeline.cli.check_cmd", "Check ship.toml and every target manifest."),
-    "doctor": ("pipeline.cli.doctor_cmd", "Say which tools, endpoints and keys are ready, and how to get what is missing."),
+    "doctor": (
+        "pipeline.cli.doctor_cmd",
+        "Say which tools, endpoints and keys are ready, and how to get what is missing.",
+    ),
     "build": ("pipeline.cli.build_cmd", "Build the release bundle."),
     "test": ("pipeline.cli.test_cmd", "Run the gates on the bundle: tests, Slither."),
     "plan": ("pipeline.cli.plan_cmd", "Show what a deployment would do. Sends nothing."),

@@ -17,7 +17,9 @@ def command() -> None:
 
 
 def _chain_option(function: click.decorators.FC) -> click.decorators.FC:
-    return click.option("--chain", default="local", show_default=True, metavar="TARGET", help="A local target.")(function)
+    return click.option("--chain", default="local", show_default=True, metavar="TARGET", help="A local target.")(
+        function
+    )
 
 
 @command.command()

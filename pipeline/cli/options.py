@@ -92,4 +92,3 @@ def make_ui(*, as_json: bool) -> Ui:
     from pipeline.ui.plain import PlainUi
 
     return PlainUi(sys.stderr if as_json else sys.stdout)
-

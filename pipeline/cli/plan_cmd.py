@@ -14,7 +14,9 @@ __all__ = ["command"]
 @click.command(name="plan")
 @project_option
 @chain_option()
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan, to deploy exactly it later.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan, to deploy exactly it later."
+)
 @json_option
 def command(root: Path, chain: str, out: Path | None, as_json: bool) -> None:
     """Show what `ship deploy --chain TARGET` would do now. Nothing is signed or sent."""

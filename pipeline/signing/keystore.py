@@ -14,7 +14,14 @@ from chains.errors import Refused, Where
 from chains.evm.address import checksum, keccak256
 from chains.files import write_atomic
 
-__all__ = ["KeystoreInvalid", "KeystoreWrongPassword", "LocalKey", "create_keystore", "keystore_address", "open_keystore"]
+__all__ = [
+    "KeystoreInvalid",
+    "KeystoreWrongPassword",
+    "LocalKey",
+    "create_keystore",
+    "keystore_address",
+    "open_keystore",
+]
 
 _MAX_BYTES = 64 * 1024
 
