@@ -159,10 +159,10 @@ def unit_outcomes(session: Session, outcome: Outcome) -> dict[str, UnitOutcome]:
             units[planned.name] = UnitOutcome(address, None, word)
             continue
         last = states.get(actions[-1].id)
-        stages = [states[a.id].stage if a.id in states else "planned" for a in actions]
+        stages: list[str] = [states[a.id].stage if a.id in states else "planned" for a in actions]
         stage = next((s for s in stages if s != "final"), "final")
         if stage == "final" and any(a.id in proven for a in actions):
-            stage = "proven"  # type: ignore[assignment]
+            stage = "proven"
         transaction = (last.mined.hash if last.mined else last.attempts[-1].hash) if last and last.attempts else None
         units[planned.name] = UnitOutcome(address, transaction, stage)
     return units

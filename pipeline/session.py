@@ -136,7 +136,7 @@ def is_embedded(target: Target) -> bool:
 
 
 @contextmanager
-def embedded_chain(project: Project, target: Target, state: TargetState, ui: Ui) -> Iterator[Localnet]:
+def embedded_chain(project: Project, target: Target, state: TargetState) -> Iterator[Localnet]:
     """The local chain, started if need be; stopped afterwards unless it ran before."""
     already = running(state.localnet, target.chain.chain_id or 0)
     net = already or start(state.localnet, find_tool("anvil", project.root), chain_id=target.chain.chain_id or 0)
@@ -162,7 +162,7 @@ def open_session(
         if write or (embedded and running(state.localnet, target.chain.chain_id or 0) is None):
             stack.enter_context(locked(state.lock, purpose))
         if embedded:
-            urls = [stack.enter_context(embedded_chain(project, target, state, ui)).url]
+            urls = [stack.enter_context(embedded_chain(project, target, state)).url]
         else:
             urls = [resolve_endpoint(e) for e in target.spec.rpc.endpoints]
             urls = urls or ([target.chain.rpc_url] if target.chain.rpc_url else [])

@@ -67,7 +67,8 @@ def order(units: EvmUnits, libraries: Mapping[str, Sequence[str]]) -> tuple[Cont
 
     ``libraries`` names, by unit, the units of the libraries it links. Raises ``DependencyCycle``, ``UnknownUnit``.
     """
-    by_name: dict[str, ContractUnit | CallUnit] = {u.name: u for u in (*units.contracts, *units.calls)}
+    by_name: dict[str, ContractUnit | CallUnit] = {u.name: u for u in units.contracts}
+    by_name |= {u.name: u for u in units.calls}
     done: dict[str, ContractUnit | CallUnit] = {}
     path: list[str] = []
 
