@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from chains.tools import find_tool
@@ -67,9 +66,9 @@ def reset_localnet(root: Path, name: str) -> Path | None:
         aside = archive / f"{name}-{len(list(archive.iterdir())) + 1}"
         aside.mkdir()
         for path in moved:
-            os.rename(path, aside / ("localnet" if path == state.localnet else "deployments"))
+            path.rename(aside / ("localnet" if path == state.localnet else "deployments"))
         for record in records:
             place = aside / "releases" / record.parent.name
             place.mkdir(parents=True, exist_ok=True)
-            os.rename(record, place / record.name)
+            record.rename(place / record.name)
         return aside

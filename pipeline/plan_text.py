@@ -58,10 +58,11 @@ def _short(value: Any) -> str:
 def _costs(body: EvmPlan, currency: str) -> list[str]:
     estimate, limits = body.estimate, body.limits
     cap = limits["max_cost_wei"]
+    gas_limit = sum(a.gas_limit for a in body.actions)
+    worst = f"at most {ether(int(estimate['worst_cost_wei']), currency)}"
+    allowed = f", allowed {ether(int(cap), currency)}" if cap else ""
     return [
-        f"  gas     {estimate['gas']:,}, limit {sum(a.gas_limit for a in body.actions):,} "
-        f"(+{limits['gas_margin_percent']} %)",
+        f"  gas     {estimate['gas']:,}, limit {gas_limit:,} (+{limits['gas_margin_percent']} %)",
         f"  fees    base {gwei(int(estimate['base_fee_wei']))}, at most {gwei(int(estimate['max_fee_per_gas_wei']))}",
-        f"  cost    about {ether(int(estimate['cost_wei']), currency)}, at most "
-        f"{ether(int(estimate['worst_cost_wei']), currency)}{f', allowed {ether(int(cap), currency)}' if cap else ''}",
+        f"  cost    about {ether(int(estimate['cost_wei']), currency)}, {worst}{allowed}",
     ]
