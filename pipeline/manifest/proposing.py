@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline.manifest.finding import FoundContract
 from pipeline.manifest.fields import NAME_PATTERN
+from pipeline.manifest.finding import FoundContract
 from pipeline.manifest.solidity import Parameter
 
 __all__ = ["Proposal", "project_text", "propose", "target_text"]
