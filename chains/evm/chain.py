@@ -13,10 +13,11 @@ from chains.evm.address import checksum
 from chains.evm.fees import CostAboveCap, FeeCaps, InsufficientFunds, current_fees, ether
 from chains.evm.lifecycle import TxState
 from chains.evm.live import LiveUnit
+from chains.evm.looking import Finality
 from chains.evm.node import Node, check_identity
 from chains.evm.planner import Draft, Sources, lay_out
 from chains.evm.proxies import expected_slots
-from chains.evm.sender import Finality, Sender, SendSettings, TransactionSigner
+from chains.evm.sender import Sender, SendSettings, TransactionSigner
 from chains.evm.simulate import SimulationUnsupported, shown, simulate
 from chains.evm.units import EvmUnits
 from chains.evm.verify.bytecode import Proof, prove_creation, runtime_problem
@@ -87,21 +88,26 @@ class EvmChain:
     def confirm_identity(self) -> str:
         """Check chain id and genesis block on every endpoint that answers; gives the genesis hash.
 
-        Raises ``WrongChain`` if one serves another chain, ``RpcDown`` if none answers.
+        Raises ``WrongChain`` if one serves another chain, ``RpcDown`` if none answers within the patience of the run.
         """
-        genesis, problems = None, []
-        for endpoint in self.rpc.endpoints:
-            try:
-                genesis = check_identity(endpoint, self.identity.id, self.identity.genesis_hash or genesis)
-            except RpcUnknown as error:
-                problems.append(str(error))
-        if genesis is None:
-            raise RpcDown(
-                f"no endpoint of {self.identity.name} answers: {'; '.join(problems)}",
-                done="Nothing was sent.",
-                remedy="Check the target's [rpc] endpoints; `ship doctor` tries each of them.",
-            )
-        return genesis
+        deadline_s = self.clock.monotonic_s() + self.rpc.patience_s
+        while True:
+            genesis, problems = None, []
+            for endpoint in self.rpc.endpoints:
+                try:
+                    genesis = check_identity(endpoint, self.identity.id, self.identity.genesis_hash or genesis)
+                except RpcUnknown as error:
+                    problems.append(str(error))
+            if genesis is not None:
+                return genesis
+            if self.clock.monotonic_s() >= deadline_s:
+                break
+            self.clock.sleep_s(min(1.0, self.rpc.patience_s / 10))
+        raise RpcDown(
+            f"no endpoint of {self.identity.name} answers: {'; '.join(problems)}",
+            done="Nothing was sent.",
+            remedy="Check the target's [rpc] endpoints; `ship doctor` tries each of them.",
+        )
 
     # -- plan ----------------------------------------------------------------------------------------------------
 

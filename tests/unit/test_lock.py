@@ -96,6 +96,5 @@ def test_a_full_disk_does_not_undo_the_lock(tmp_path: Path, monkeypatch: pytest.
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", full)
-        with locked(path, "one"):
-            with pytest.raises(TargetLocked, match="just started"), locked(path, "two"):
-                pass
+        with locked(path, "one"), pytest.raises(TargetLocked, match="just started"), locked(path, "two"):
+            pass
