@@ -7,6 +7,7 @@ step, a journal that verifies, and a second run that sends nothing.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -240,7 +241,7 @@ def test_16_a_spike_of_the_base_fee_is_bumped_over_under_the_cap(slow: Rig) -> N
         slow.oracles()
     assert slow.kinds("First").count("tx.signed") > 1
     fees = [row.data["fees"] for row in slow.rows() if row.kind == "tx.signed" and row.data["action"] == "First"]
-    for before, after in zip(fees, fees[1:], strict=False):
+    for before, after in itertools.pairwise(fees):
         for name in before:
             assert after[name] * 10 >= before[name] * 11, "a replacement needs 10 % more of both"
     assert all(f["max_fee_per_gas_wei"] <= 10**12 for f in fees)
@@ -397,7 +398,7 @@ def test_a_node_that_stays_away_stops_the_run_resumably(rig: Rig) -> None:
     rig.oracles(signatures=ACTIONS)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_a_storm_of_everything_ends_well(node: Anvil, tmp_path: Path, seed: int) -> None:
     with fp.fault_proxy(node.url, seed) as proxy:
         rig = Rig(node, proxy, tmp_path / "j").usual()
@@ -578,7 +579,7 @@ def test_control_a_second_signature_for_the_same_step_fails_the_oracles(rig: Rig
     again.workshop.first = rig.workshop.first
     again.usual()
     with pytest.raises((AssertionError, ShipError)):
-        again.oracles()
+        again.oracles(wait_s=1.0, foreign_after_s=0.1)
 
 
 def test_addresses_are_those_predicted(rig: Rig) -> None:

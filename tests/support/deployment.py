@@ -119,10 +119,10 @@ class Rig:
         finally:
             journal.close()
 
-    def oracles(self, signatures: int | None = None) -> None:
+    def oracles(self, signatures: int | None = None, **settings: Any) -> None:
         """O1–O4 and O7: after the faults are gone, the run ends well, once, and the next sends nothing."""
         self.proxy.clear()
-        states = self.run()
+        states = self.run(**settings)
         assert all(state.stage == "final" for state in states.values())
         assert self.node.nonce() - self.workshop.first == len(self.plan.actions), "O1"
         assert self.unjournaled == [], "O2"
