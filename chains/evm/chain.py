@@ -225,7 +225,7 @@ class EvmChain:
                 foreign_after_s=5.0 if local else max(30.0, 10 * self.identity.block_time_s),
                 legacy_fees=self.identity.legacy_fees,
             ),
-            caps=self.policy.caps,
+            caps=self.policy.caps.within(plan.limits),
             prove=lambda action, code: runtime_problem(sources(str(action.source)), action, code),
             abis=[sources(a.source).abi for a in plan.actions if a.source],
         )
