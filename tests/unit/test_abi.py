@@ -270,9 +270,36 @@ def test_signatures(text: str, signature: str, outputs: list[str]) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "f", "f(", "f)", "()", "f(,)", "f(uint256,)", "f(,uint256)", "f((uint256)", "f(uint256))(", "f()()()", "f()x"]
-    + ["1f()", "f (uint 256)", "f(ui nt256)", "f(address to)", "f(uint7)", "f(uint0)", "f(uint264)", "f(bytes33)", "f(bytes0)"]
-    + ["f(tuple)", "f(byte)", "f(())", "f(uint256[-1])", "f(uint256[01])", "f(uint256[0])", "f(uint256(bool))", "f()bool"]
-    + ["f(uint256[)", "f(uint256])", "f(address payable)", "f(Uint256)", "f(\u0430ddress)", "f(" + "(" * 5000, "f(" + "(" * 300 + ")" * 301]
+    + [
+        "1f()",
+        "f (uint 256)",
+        "f(ui nt256)",
+        "f(address to)",
+        "f(uint7)",
+        "f(uint0)",
+        "f(uint264)",
+        "f(bytes33)",
+        "f(bytes0)",
+    ]
+    + [
+        "f(tuple)",
+        "f(byte)",
+        "f(())",
+        "f(uint256[-1])",
+        "f(uint256[01])",
+        "f(uint256[0])",
+        "f(uint256(bool))",
+        "f()bool",
+    ]
+    + [
+        "f(uint256[)",
+        "f(uint256])",
+        "f(address payable)",
+        "f(Uint256)",
+        "f(\u0430ddress)",
+        "f(" + "(" * 5000,
+        "f(" + "(" * 300 + ")" * 301,
+    ]
     + ["f(uint256\n)x", "function f()", "f()(bool,)"],
 )
 def test_nonsense_is_no_signature(text: str) -> None:
@@ -342,7 +369,13 @@ def test_reverts_in_words() -> None:
 
 
 def test_an_error_that_does_not_decode_does_not_hide_one_that_does() -> None:
-    other = [{"type": "error", "name": "Denied", "inputs": [{"type": "address", "name": "a"}, {"type": "string", "name": "b"}]}]
+    other = [
+        {
+            "type": "error",
+            "name": "Denied",
+            "inputs": [{"type": "address", "name": "a"}, {"type": "string", "name": "b"}],
+        }
+    ]
     data = _error("Denied", ["address", "string"], [HERE, "x"])
     assert "Denied" in explain_revert(data, [other, ABI])
     assert "unknown data" in explain_revert(data[:40], [other, ABI])
@@ -355,7 +388,10 @@ def test_any_revert_data_is_explained(head: bytes, tail: bytes) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(["uint8", "string", "bytes[]", "(uint8,string)[2]", "address[]", "uint256[][]", "bool"]), st.binary(max_size=260))
+@given(
+    st.sampled_from(["uint8", "string", "bytes[]", "(uint8,string)[2]", "address[]", "uint256[][]", "bool"]),
+    st.binary(max_size=260),
+)
 def test_any_bytes_decode_or_are_a_value_error(name: str, data: bytes) -> None:
     try:
         decode([kind(name)], data)
@@ -364,4 +400,11 @@ def test_any_bytes_decode_or_are_a_value_error(name: str, data: bytes) -> None:
 
 
 def test_values_for_json() -> None:
-    assert jsonable((b"\x01", 2**53, 2**53 + 1, -(2**60), True, ["x"])) == ["0x01", 2**53, str(2**53 + 1), str(-(2**60)), True, ["x"]]
+    assert jsonable((b"\x01", 2**53, 2**53 + 1, -(2**60), True, ["x"])) == [
+        "0x01",
+        2**53,
+        str(2**53 + 1),
+        str(-(2**60)),
+        True,
+        ["x"],
+    ]
