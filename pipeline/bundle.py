@@ -1,0 +1,208 @@
+"""The bundle: what a build made, by content. Same inputs, same digest, byte for byte.
+
+    .ship/bundles/<digest>/
+        bundle.json              what is in it; its sha256 is the digest
+        artifacts/<name>.json    one contract each
+        inputs/<sha256>.json     the compiler's standard JSON input of one or more contracts
+        programs/<name>.so       (room for Solana programs and their IDLs)
+
+Nothing in it tells when, where or by whom it was made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chains.canonical import pretty, sha256_hex
+from chains.errors import Refused, Where
+from chains.evm.artifacts import Artifact
+from chains.evm.sources import choose
+from chains.files import fsync_folder
+from pipeline.artifact_json import artifact_from_json, artifact_to_json
+
+__all__ = ["Bundle", "BundleDamaged", "BundleMissing", "load_bundle", "write_bundle"]
+
+KIND = "contract-ship/bundle"
+
+
+class BundleDamaged(Refused):
+    """SHIP-B20: a file of a bundle is not the one that was written."""
+
+    code = "SHIP-B20"
+
+
+class BundleMissing(Refused):
+    """SHIP-B21: there is no bundle of this digest."""
+
+    code = "SHIP-B21"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk, every file of which was held against its digest when it was loaded."""
+
+    folder: Path
+    digest: str
+    manifest: Mapping[str, Any]
+    _read: dict[str, Artifact] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """``path:Contract`` of every contract."""
+        return tuple(self.manifest["artifacts"])
+
+    @property
+    def toolchain(self) -> Mapping[str, Any]:
+        toolchain: Mapping[str, Any] = self.manifest["toolchain"]
+        return toolchain
+
+    def artifact(self, source: str) -> Artifact:
+        """The contract ``path:Contract``, or a name only one contract has.
+
+        Raises ``SourceUnknown``, ``SourceAmbiguous`` and ``BundleDamaged``.
+        """
+        chosen = choose(source, self.sources)
+        if chosen not in self._read:
+            data = self.read(self.manifest["artifacts"][chosen]["file"])
+            self._read[chosen] = artifact_from_json(json.loads(data))
+        return self._read[chosen]
+
+    def input(self, artifact: Artifact) -> bytes:
+        """The compiler's standard JSON input that gives ``artifact``."""
+        return self.read(f"inputs/{artifact.input_sha256}.json")
+
+    def read(self, name: str) -> bytes:
+        """A file of the bundle, held against its digest. Raises ``BundleDamaged``."""
+        path = self.folder / name
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise _damaged(path, f"cannot be read: {error.strerror}") from error
+        if sha256_hex(data) != self.manifest["files"].get(name):
+            raise _damaged(path, "does not have the digest bundle.json gives it")
+        return data
+
+
+def _damaged(path: Path, what: str) -> BundleDamaged:
+    return BundleDamaged(
+        f"{path.name} of bundle {path.parent.name[:12] if path.name == 'bundle.json' else path.parent.parent.name[:12]} {what}",
+        where=Where(str(path)),
+        remedy="Remove the bundle's folder and build again, or fetch the bundle again: these bytes are not what was tested.",
+    )
+
+
+def _file_name(source: str) -> str:
+    """A name for the artifact's file: readable, and different for sources that differ."""
+    safe = re.sub(r"[^A-Za-z0-9_.-]+", "_", source.rpartition(":")[2])[:80]
+    return f"artifacts/{safe}-{sha256_hex(source.encode())[:12]}.json"
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_bundle(
+    folder: Path,
+    *,
+    project: str,
+    toolchain: Mapping[str, Any],
+    artifacts: Iterable[tuple[Artifact, bytes]],
+    programs: Mapping[str, Mapping[str, bytes]] | None = None,
+) -> Bundle:
+    """Write a bundle below ``folder`` (``.ship/bundles``): whole, or not at all.
+
+    ``artifacts`` come with their standard JSON input. ``programs`` maps a Solana program to its files by suffix
+    (``so``, ``idl.json``). The same content a second time changes nothing.
+    """
+    files: dict[str, bytes] = {}
+    listed: dict[str, dict[str, str]] = {}
+    for artifact, standard in artifacts:
+        name, data = _file_name(artifact.source), pretty(artifact_to_json(artifact))
+        files[name] = data
+        files[f"inputs/{artifact.input_sha256}.json"] = standard
+        listed[artifact.source] = {
+            "file": name,
+            "sha256": sha256_hex(data),
+            "creation_code_sha256": sha256_hex(artifact.creation_code),
+            "runtime_code_sha256": sha256_hex(artifact.runtime_code),
+        }
+    built: dict[str, dict[str, str]] = {}
+    for program, parts in (programs or {}).items():
+        for suffix, data in parts.items():
+            name = f"programs/{program}.{suffix}"
+            files[name] = data
+            built.setdefault(program, {})[suffix] = name
+    manifest = {
+        "schema": 1,
+        "kind": KIND,
+        "project": {"name": project},
+        "toolchain": dict(toolchain),
+        "artifacts": listed,
+        "programs": built,
+        "files": {name: sha256_hex(data) for name, data in files.items()},
+    }
+    files["bundle.json"] = pretty(manifest)
+    digest = sha256_hex(files["bundle.json"])
+    _place(folder, digest, files)
+    return load_bundle(folder, digest)
+
+
+def _place(folder: Path, digest: str, files: Mapping[str, bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / digest
+    if target.is_dir():
+        try:
+            load_bundle(folder, digest)
+        except Refused:
+            shutil.rmtree(target)
+        else:
+            return
+    temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+    try:
+        for name, data in files.items():
+            _write(temporary / name, data)
+        for inner in {(temporary / name).parent for name in files}:
+            fsync_folder(inner)
+        temporary.chmod(0o755)
+        try:
+            temporary.rename(target)
+        except OSError:
+            if not target.is_dir():  # else another run wrote the same
+                raise
+        fsync_folder(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def load_bundle(folder: Path, digest: str) -> Bundle:
+    """The bundle of this digest below ``folder``, every file checked. Raises ``BundleMissing`` and ``BundleDamaged``."""
+    home = folder / digest
+    path = home / "bundle.json"
+    if not re.fullmatch(r"[0-9a-f]{64}", digest) or not path.is_file():
+        raise BundleMissing(
+            f"there is no bundle {digest[:12]}…", where=Where(str(home)), remedy="Run `ship build`, or fetch the bundle."
+        )
+    data = path.read_bytes()
+    if sha256_hex(data) != digest:
+        raise _damaged(path, "does not have the digest it is named by")
+    manifest = json.loads(data)
+    if manifest.get("kind") != KIND or manifest.get("schema") != 1:
+        raise _damaged(path, f"is of a kind this version of ship does not read (schema {manifest.get('schema')})")
+    bundle = Bundle(home, digest, manifest)
+    for name in manifest["files"]:
+        if name.startswith("/") or ".." in name.split("/"):
+            raise _damaged(path, f"names a file outside its folder, {name}")
+        bundle.read(name)
+    return bundle
