@@ -37,26 +37,31 @@ def start_localnet(root: Path, name: str) -> Localnet:
     """Start it unless it runs."""
     target, state = _open(root, name)
     with locked(state.lock, "ship localnet up"):
-        return start(state.localnet, find_tool("anvil", root), chain_id=target.chain.chain_id or 0)
+        net = start(state.localnet, find_tool("anvil", root), chain_id=target.chain.chain_id or 0)
+        state.localnet_kept.touch()
+        return net
 
 
 def stop_localnet(root: Path, name: str) -> bool:
     """Stop it; whether it ran."""
     target, state = _open(root, name)
     with locked(state.lock, "ship localnet down"):
-        net = running(state.localnet, target.chain.chain_id or 0)
-        if net:
-            stop(net)
-        return net is not None
+        return _stop(target, state)
+
+
+def _stop(target: Target, state: TargetState) -> bool:
+    net = running(state.localnet, target.chain.chain_id or 0)
+    state.localnet_kept.unlink(missing_ok=True)
+    if net:
+        stop(net)
+    return net is not None
 
 
 def reset_localnet(root: Path, name: str) -> Path | None:
     """Stop it and move chain state, journal, plans and records of this target into ``.ship/archive/<n>/``."""
     target, state = _open(root, name)
     with locked(state.lock, "ship localnet reset"):
-        net = running(state.localnet, target.chain.chain_id or 0)
-        if net:
-            stop(net)
+        _stop(target, state)
         moved = [path for path in (state.localnet, state.folder) if path.exists()]
         records = sorted(state.project.releases.glob(f"*/{name}.*json"))
         if not moved and not records:

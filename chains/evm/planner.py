@@ -314,6 +314,7 @@ class _Layout:
             if unit.proxy == "transparent":
                 own = owns_admin(proxy_artifact.abi)
                 after["admin"] = create_address(at, 1) if own else self.address_of(unit.proxy_owner, "proxy-owner")
+                self.fresh |= {after["admin"].lower()} if own else set()
             return after
 
         value_wei = unit.initialize.value_wei if unit.initialize else unit.value_wei

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chains.errors import Where
-from pipeline.manifest.errors import MAX_PROBLEMS, SuspectCharacter
+from pipeline.manifest.errors import SuspectCharacter
 
 __all__ = ["Suspect", "suspect_characters", "suspicion"]
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BLANK = "\u115f\u1160\u3164\uffa0\u2800\u034f"  # letters and marks that show nothing
 _ORDINARY = re.compile(r"[\x20-\x7e\t\n]*")
 _WORD = re.compile(r"\w+")
 _LOOK_ALIKE = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU")
@@ -41,18 +42,12 @@ class Suspect:
 
 
 def suspect_characters(text: str) -> Iterator[Suspect]:
-    """At most ``MAX_PROBLEMS`` suspects in ``text``, in order."""
-    count = 0
+    """The suspects in ``text``, in order, one a line."""
     for number, line in enumerate(text.split("\n"), 1):
         body = line.removesuffix("\r")
-        if _ORDINARY.fullmatch(body):
-            continue
-        found = suspicion(body)
+        found = None if _ORDINARY.fullmatch(body) else suspicion(body)
         if found:
             yield Suspect(number, found[0] + 1, found[1])
-            count += 1
-            if count == MAX_PROBLEMS:
-                return
 
 
 def suspicion(text: str) -> tuple[int, str] | None:
@@ -60,15 +55,27 @@ def suspicion(text: str) -> tuple[int, str] | None:
     if _ORDINARY.fullmatch(text):
         return None
     for at, char in enumerate(text):
-        if char in _BIDI:
-            return at, f"the bidirectional control {_named(char)}"
-        category = unicodedata.category(char)
-        if category == "Cc" and char not in "\t\n":
-            return at, f"the control character {_named(char)}"
-        if category in {"Cf", "Zl", "Zp", "Co", "Cn", "Cs"} or char in "\u115f\u1160\u3164\uffa0\u2800\u034f":
-            return at, f"the invisible character {_named(char)}"
-        if category[0] in "LN" and unicodedata.name(char, "").startswith(_STYLED):
-            return at, f"the look-alike {_named(char)}"
+        kind = _kind(char)
+        if kind:
+            return at, f"the {kind} {_named(char)}"
+    return _mixed_scripts(text)
+
+
+def _kind(char: str) -> str | None:
+    category = unicodedata.category(char)
+    if char in _BIDI:
+        return "bidirectional control"
+    if category == "Cc" and char not in "\t\n":
+        return "control character"
+    if category in {"Cf", "Zl", "Zp", "Co", "Cn", "Cs"} or char in _BLANK:
+        return "invisible character"
+    if category[0] in "LN" and unicodedata.name(char, "").startswith(_STYLED):
+        return "look-alike"
+    return None
+
+
+def _mixed_scripts(text: str) -> tuple[int, str] | None:
+    """The first letter that looks Latin and is not, in a word of Latin letters."""
     for word in _WORD.finditer(text):
         names = [unicodedata.name(char, "") for char in word.group()]
         if any(name.startswith("LATIN") for name in names):

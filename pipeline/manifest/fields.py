@@ -104,7 +104,7 @@ def check_name(value: str) -> str:
         refuse(
             "BadName",
             "This name is not allowed.",
-            "A name starts with a letter A–Z or a–z and has at most 64 letters, digits, - and _ (ASCII).",
+            "A name starts with a letter (A to Z, a to z) and has at most 64 letters, digits, - and _.",
         )
     return value
 
@@ -114,22 +114,19 @@ Name = Annotated[str, AfterValidator(check_name), WithJsonSchema({"type": "strin
 
 def path_problem(path: str) -> str | None:
     """Why ``path`` may not stand in a manifest, or nothing. Links are looked at later, when the root is known."""
-    if not path:
-        return "the path is empty"
-    if "\0" in path or not path.isprintable():
-        return "the path holds a control character"
-    if "\\" in path:
-        return "the path holds a backslash; folders are separated by /"
-    if path.startswith("/") or re.match(r"[A-Za-z]:", path):
-        return "the path is absolute"
     parts = path.split("/")
-    if ".." in parts:
-        return 'the path climbs out with ".."'
-    if any(part.startswith("-") for part in parts):
-        return 'a part of the path starts with "-" and could be taken for an option'
-    if "" in parts[:-1] or len(path) > 1_000:
-        return "the path has an empty part" if "" in parts[:-1] else "the path is longer than 1,000 characters"
-    return "the path starts with ~; only signer.file may" if path.startswith("~") else None
+    checks = (
+        (not path, "the path is empty"),
+        (not path.isprintable(), "the path holds a control character"),
+        ("\\" in path, "the path holds a backslash; folders are separated by /"),
+        (path.startswith("/") or re.match(r"[A-Za-z]:", path) is not None, "the path is absolute"),
+        (".." in parts, 'the path climbs out with ".."'),
+        (any(part.startswith("-") for part in parts), 'a part of it starts with "-" and could be taken for an option'),
+        ("" in parts[:-1], "the path has an empty part"),
+        (len(path) > 1_000, "the path is longer than 1,000 characters"),
+        (path.startswith("~"), "the path starts with ~; only signer.file may"),
+    )
+    return next((problem for wrong, problem in checks if wrong), None)
 
 
 def _relative_path(value: str) -> str:

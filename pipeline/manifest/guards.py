@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -65,12 +66,7 @@ def address_problem(text: str) -> tuple[str, str] | None:
 
 def guard_values(data: Mapping[str, Any], locate: Locate) -> Iterator[ManifestInvalid]:
     """Every problem in ``data``, at most ``MAX_PROBLEMS``."""
-    count = 0
-    for problem in _walk(data, (), locate):
-        yield problem
-        count += 1
-        if count == MAX_PROBLEMS:
-            return
+    yield from itertools.islice(_walk(data, (), locate), MAX_PROBLEMS)
 
 
 def _walk(value: Any, path: Path, locate: Locate) -> Iterator[ManifestInvalid]:
@@ -106,7 +102,7 @@ def _scalar(value: Any, path: Path, locate: Locate) -> Iterator[ManifestInvalid]
                 remedy="Check the number of digits.",
                 where=locate(path),
             )
-    elif isinstance(value, datetime.date | datetime.time):
+    elif isinstance(value, dt.date | dt.time):
         yield WrongType(
             "This is a TOML date; no key takes one.",
             remedy="Write a Unix time in seconds as an integer, or put it in quotes.",

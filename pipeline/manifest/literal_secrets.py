@@ -37,7 +37,7 @@ _PROVIDER = re.compile(
 )
 _QUERY_KEY = re.compile(r"(?i)key|token|auth|secret|pass|sig")
 _ABI_PLACES = frozenset({"args", "equals", "params", "create2", "create3"})
-# sha256 of the private keys of the mnemonic "test … junk" that anvil and Hardhat give out, accounts 0–9.
+# sha256 of the private keys of the mnemonic "test … junk" that anvil and Hardhat give out, accounts 0 to 9.
 _KNOWN_KEYS_SHA256 = frozenset(
     {
         "bc1a50966c9e6486bc4ebf880b51611a2a97fcb8e7a6976e9b81a9e3e8ca0e3c",

@@ -8,6 +8,7 @@ how deep things nest. Depth is bounded before ``tomllib`` recurses.
 from __future__ import annotations
 
 import bisect
+import contextlib
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -90,10 +91,8 @@ class _Stop(Exception):
 def index(text: str) -> Positions:
     """The positions in ``text``. Reads as far as the text is TOML; never raises."""
     scanner = _Scanner(text)
-    try:
+    with contextlib.suppress(_Stop):
         scanner.document()
-    except _Stop:
-        pass
     return scanner.found
 
 

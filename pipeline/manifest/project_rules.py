@@ -91,6 +91,8 @@ def _contract(
         yield from _unresolved(value, scope, (*path, field), locate)
     if unit.proxy_owner is not None:
         yield from _unresolved(unit.proxy_owner, scope, (*path, "proxy-owner"), locate)
+    if unit.authority is not None:
+        yield from _unresolved(unit.authority, scope, (*path, "authority"), locate)
     for field, function in (("initialize", unit.initialize), ("upgrade", unit.upgrade)):
         if function is not None:
             yield from _function(function, scope, (*path, field), locate)
@@ -105,7 +107,7 @@ def _pairs(unit: ContractSpec, path: Path, locate: Locate) -> Iterator[ManifestI
     if unit.create2 is not None and unit.create3 is not None:
         yield refused("create3", "create2 and create3 exclude each other.", "Keep one of the two.")
     if unit.proxy == "none":
-        for key, value in (("initialize", unit.initialize), ("upgrade", unit.upgrade)):
+        for key, value in (("initialize", unit.initialize), ("upgrade", unit.upgrade), ("authority", unit.authority)):
             if value is not None:
                 yield refused(
                     key,
@@ -123,6 +125,8 @@ def _pairs(unit: ContractSpec, path: Path, locate: Locate) -> Iterator[ManifestI
 def _call(name: str, unit: CallSpec, spec: ProjectSpec, scope: Scope, locate: Locate) -> Iterator[ManifestInvalid]:
     path: Path = ("calls", name)
     yield from _unresolved(unit.to, scope, (*path, "to"), locate)
+    if unit.authority is not None:
+        yield from _unresolved(unit.authority, scope, (*path, "authority"), locate)
     yield from _function(unit, scope, path, locate)
     if unit.unless is not None:
         yield from _function(unit.unless, scope, (*path, "unless"), locate)

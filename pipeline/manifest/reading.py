@@ -6,6 +6,7 @@ after. What comes out can be shown in messages and handed to the models.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import stat
@@ -18,6 +19,7 @@ from typing import Any
 from chains.errors import Where
 from pipeline.manifest.characters import suspect_characters
 from pipeline.manifest.errors import (
+    MAX_PROBLEMS,
     BadToml,
     DuplicateKey,
     EmptyFile,
@@ -100,9 +102,8 @@ def _read(path: FilePath, shown: str) -> bytes:
 def parse(content: bytes, shown: str) -> Document:
     """``content`` as a checked document. ``shown`` names it in messages."""
     text = _decode(content, shown)
-    raise_all(
-        suspect.problem(_where(shown, Spot(suspect.line, suspect.column), ())) for suspect in suspect_characters(text)
-    )
+    suspects = itertools.islice(suspect_characters(text), MAX_PROBLEMS)
+    raise_all(suspect.problem(_where(shown, Spot(suspect.line, suspect.column), ())) for suspect in suspects)
     positions = index(text)
     if positions.too_deep:
         nested = positions.too_deep

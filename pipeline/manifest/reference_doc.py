@@ -78,28 +78,27 @@ def _nested(annotation: Any, *, many: bool = False) -> Iterator[tuple[type[BaseM
 
 
 def _type(shape: dict[str, Any], schema: dict[str, Any]) -> str:
+    """The type of a field in words, from its JSON Schema."""
     if "$ref" in shape:
-        target = schema["$defs"][shape["$ref"].rpartition("/")[2]]
-        return _type(target, schema) if "enum" in target else "table"
-    if "anyOf" in shape and shape.get("title") not in {"amount"}:
-        options = [_type(option, schema) for option in shape["anyOf"] if option.get("type") != "null"]
-        return " or ".join(dict.fromkeys(options))
+        return "table"
     if shape.get("title") in {"amount", "percentage"}:
         return str(shape["title"])
-    if "enum" in shape:
-        return ", ".join(f"`{value}`" for value in shape["enum"])
-    if "const" in shape:
-        return f"`{shape['const']}`"
+    if "anyOf" in shape:
+        options = [_type(option, schema) for option in shape["anyOf"] if option.get("type") != "null"]
+        return " or ".join(dict.fromkeys(options))
+    if "enum" in shape or "const" in shape:
+        return ", ".join(f"`{value}`" for value in shape.get("enum", [shape.get("const")]))
+    return _plain_type(shape, schema)
+
+
+def _plain_type(shape: dict[str, Any], schema: dict[str, Any]) -> str:
     kind = shape.get("type")
-    if isinstance(kind, list):
-        return "any value"
     if kind == "array":
-        return f"array of {_type(shape.get('items', {}), schema)}" if shape.get("items") else "array"
-    if kind == "object":
-        return "table"
+        return f"array of {_type(shape.get('items', {}), schema)}"
     if kind == "string" and "pattern" in shape:
         return _pattern(shape["pattern"])
-    return {"string": "text", "integer": "integer", "boolean": "boolean"}.get(str(kind), "any value")
+    names = {"string": "text", "integer": "integer", "boolean": "boolean", "object": "table"}
+    return names.get(kind, "any value") if isinstance(kind, str) else "any value"
 
 
 def _pattern(pattern: str) -> str:
@@ -115,7 +114,7 @@ def _default(field: FieldInfo, shape: dict[str, Any]) -> str:
         return "**required**"
     default = field.default
     if default is None or default is PydanticUndefined or default == ():
-        return "–"
+        return ""
     if shape.get("title") == "amount":
         return f"`{format_wei(default)}`"
     if shape.get("title") == "percentage":

@@ -101,6 +101,10 @@ class ContractSpec(Spec):
     proxy_owner: Argument | None = Field(
         default=None, description="Who may upgrade a transparent or beacon proxy; the deployer otherwise."
     )
+    authority: Argument | None = Field(
+        None,
+        description="The timelock an upgrade goes through (scheduled, then executed); none where the deployer has the right.",
+    )
     create2: Salt | None = Field(
         default=None,
         description="Deploy with CREATE2: the salt as text (its keccak256 is used), or 0x and 64 hex digits.",
@@ -133,6 +137,10 @@ class CallSpec(Spec):
     args: tuple[Argument, ...] = Field(default=(), description="The arguments.")
     value: Amount = Field(default=0, description="What is sent along, in the native currency.")
     unless: UnlessSpec | None = Field(default=None, description="A read that makes the call unnecessary.")
+    authority: Argument | None = Field(
+        None,
+        description="The timelock the call goes through (scheduled, then executed); none where the deployer has the right.",
+    )
     after: Names = Field(default=(), description="Units that must be on chain before this call.")
 
 

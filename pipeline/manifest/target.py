@@ -76,7 +76,7 @@ def _document(project: Project, name: str) -> Document:
     if not re.fullmatch(NAME_PATTERN.rstrip("$"), name):
         raise BadName(
             "This is not the name of a target.",
-            remedy="A name starts with a letter A–Z or a–z and has at most 64 letters, digits, - and _ (ASCII).",
+            remedy="A name starts with a letter (A to Z, a to z) and has at most 64 letters, digits, - and _.",
             where=Where(f"{TARGETS_FOLDER}/"),
         )
     path = project.root / TARGETS_FOLDER / f"{name}.toml"

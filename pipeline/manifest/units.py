@@ -102,6 +102,7 @@ class _Maker:
             create2_salt=_salt(unit.create2),
             libraries={k: self.value(v, (*path, "libraries", k)) for k, v in unit.libraries.items()},
             after=unit.after,
+            authority=None if unit.authority is None else self.value(unit.authority, (*path, "authority")),
             replace=unit.replace,
         )
 
@@ -113,6 +114,7 @@ class _Maker:
             call=self.call(unit, path),
             unless=self.unless(unit.unless, (*path, "unless")) if unit.unless else None,
             after=unit.after,
+            authority=None if unit.authority is None else self.value(unit.authority, (*path, "authority")),
         )
 
     def call(self, function: FunctionSpec | CallSpec, path: Path) -> Call:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Protocol, TypeVar, Union, get_args, get_origin
 
@@ -58,17 +59,34 @@ def problems_of(
     return [_problem(item, model, data, locate) for item in error.errors(include_url=False)[: errors.MAX_PROBLEMS]]
 
 
+@dataclass(frozen=True)
+class _Found:
+    """One of pydantic's errors, with what is needed to put it into words."""
+
+    item: Any
+    path: Path
+    model: type[BaseModel]
+    locate: Locate
+
+    @property
+    def table(self) -> str:
+        return dotted(self.path[:-1])
+
+    def where(self, *, at_key: bool = False) -> Where:
+        return self.locate(self.path, at_key=at_key)
+
+
 def _problem(item: Any, model: type[BaseModel], data: Mapping[str, Any], locate: Locate) -> ManifestInvalid:
-    path = _path(item["loc"], data)
-    words: Callable[..., ManifestInvalid] | None = _WORDS.get(item["type"])
-    if words is not None:
-        return words(item, path, model, locate)
-    if item["type"] == "ship":
-        context = item["ctx"]
-        kind: type[ManifestInvalid] = getattr(errors, context["kind"])
-        at_key = "[key]" in item["loc"] or kind in {errors.MissingKey}
-        return kind(context["cause"], remedy=context["remedy"], where=locate(path, at_key=at_key))
-    return _other(item, path, locate)
+    found = _Found(item, _path(item["loc"], data), model, locate)
+    return _WORDS.get(item["type"], _other)(found)
+
+
+def _ours(found: _Found) -> ManifestInvalid:
+    """What a field refused with ``fields.refuse``."""
+    context = found.item["ctx"]
+    kind: type[ManifestInvalid] = getattr(errors, context["kind"])
+    at_key = "[key]" in found.item["loc"] or kind is errors.MissingKey
+    return kind(context["cause"], remedy=context["remedy"], where=found.where(at_key=at_key))
 
 
 def _path(location: Iterable[str | int], data: Any) -> Path:
@@ -90,54 +108,47 @@ def _path(location: Iterable[str | int], data: Any) -> Path:
     return tuple(path)
 
 
-def _unknown(item: Any, path: Path, model: type[BaseModel], locate: Locate) -> ManifestInvalid:
-    key = str(path[-1])
-    known = _known_keys(model, path[:-1])
-    table = dotted(path[:-1])
-    shown = dotted((key,))
+def _unknown(found: _Found) -> ManifestInvalid:
+    key = str(found.path[-1])
+    known = _known_keys(found.model, found.path[:-1])
     return errors.UnknownKey(
-        f"{shown} is not a key of {f'[{table}]' if table else 'this file'}.{did_you_mean(key, known)}",
+        f"{dotted((key,))} is not a key of {f'[{found.table}]' if found.table else 'this file'}.{did_you_mean(key, known)}",
         remedy=f"Correct or delete it. Keys here: {', '.join(sorted(known))}."
         if known
         else "Delete it: no key goes here.",
-        where=locate(path, at_key=True),
+        where=found.where(at_key=True),
     )
 
 
-def _missing(item: Any, path: Path, model: type[BaseModel], locate: Locate) -> ManifestInvalid:
-    table = dotted(path[:-1])
+def _missing(found: _Found) -> ManifestInvalid:
+    key = str(found.path[-1])
+    examples = {"schema": "schema = 1 at the top", "project": "a [project] table with name and version"}
     return errors.MissingKey(
-        f"{f'[{table}]' if table else 'The file'} has no {dotted(path[-1:])}.",
-        remedy=f"Add {_example(str(path[-1]))}.",
-        where=locate(path, at_key=True),
+        f"{f'[{found.table}]' if found.table else 'The file'} has no {dotted((key,))}.",
+        remedy=f"Add {examples.get(key, f'{key} = …')}.",
+        where=found.where(at_key=True),
     )
 
 
-def _example(key: str) -> str:
-    return {"schema": "schema = 1 at the top", "project": "a [project] table with name and version"}.get(
-        key, f"{key} = …"
-    )
-
-
-def _literal(item: Any, path: Path, model: type[BaseModel], locate: Locate) -> ManifestInvalid:
-    expected = re.findall(r"'([^']*)'", item["ctx"]["expected"]) or [item["ctx"]["expected"]]
-    value = item["input"]
+def _literal(found: _Found) -> ManifestInvalid:
+    expected = re.findall(r"'([^']*)'", found.item["ctx"]["expected"]) or [found.item["ctx"]["expected"]]
+    value = found.item["input"]
     shown, hint = "This", ""
     if isinstance(value, str) and len(value) <= 40 and not secret_in_text(value):
         shown, hint = f'"{value}"', did_you_mean(value, expected)
     return errors.BadValue(
-        f"{shown} is not one of the values {dotted(path)} takes.{hint}",
+        f"{shown} is not one of the values {dotted(found.path)} takes.{hint}",
         remedy=f"Write one of: {', '.join(expected)}.",
-        where=locate(path),
+        where=found.where(),
     )
 
 
-def _wrong_type(wanted: str, example: str) -> Callable[..., ManifestInvalid]:
-    def words(item: Any, path: Path, model: type[BaseModel], locate: Locate) -> ManifestInvalid:
+def _wrong_type(wanted: str, example: str) -> Callable[[_Found], ManifestInvalid]:
+    def words(found: _Found) -> ManifestInvalid:
         return errors.WrongType(
-            f"{dotted(path)} is {_type_name(item['input'])}; {wanted} is wanted.",
+            f"{dotted(found.path)} is {_type_name(found.item['input'])}; {wanted} is wanted.",
             remedy=f"Write it as {example}.",
-            where=locate(path),
+            where=found.where(),
         )
 
     return words
@@ -148,17 +159,18 @@ def _type_name(value: Any) -> str:
     return names.get(type(value), "something else")
 
 
-def _other(item: Any, path: Path, locate: Locate) -> ManifestInvalid:
+def _other(found: _Found) -> ManifestInvalid:
     """Bounds, lengths and patterns: pydantic's own words hold the bound and never the value."""
-    message = str(item["msg"]).replace("Input should", "it should").replace("String should", "it should")
+    message = re.sub(r"^(Input|String|Value)( should)", r"it\2", str(found.item["msg"]))
     return errors.BadValue(
-        f"{dotted(path)} has a value that is not allowed: {message[:1].lower()}{message[1:]}.",
+        f"{dotted(found.path)} has a value that is not allowed: {message}.",
         remedy="See docs/reference/manifest.md for the values this key takes.",
-        where=locate(path),
+        where=found.where(),
     )
 
 
-_WORDS: dict[str, Callable[..., ManifestInvalid]] = {
+_WORDS: dict[str, Callable[[_Found], ManifestInvalid]] = {
+    "ship": _ours,
     "extra_forbidden": _unknown,
     "missing": _missing,
     "literal_error": _literal,

@@ -59,6 +59,11 @@ class TargetState:
     def localnet(self) -> Path:
         return self.project.work / "localnet" / self.name
 
+    @property
+    def localnet_kept(self) -> Path:
+        """Present while ``ship localnet up`` keeps the embedded chain running between commands."""
+        return self.localnet / "kept"
+
     def plan(self, digest: str) -> Path:
         return self.folder / "plans" / f"{digest}.json"
 
