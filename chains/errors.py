@@ -13,7 +13,7 @@ wrong (``cause``), what was and was not done (``done``), what to do (``remedy``)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = ["NeedsPerson", "Refused", "Resumable", "ShipError", "Where", "printable"]
 
@@ -60,7 +60,7 @@ class ShipError(Exception):
     def default_done(cls) -> str:
         return ""
 
-    def to_json(self) -> dict[str, str | int | None]:
+    def to_json(self) -> dict[str, Any]:
         """The ``error`` object of ``--json`` output."""
         where = self.where
         return {

@@ -161,7 +161,7 @@ class Rpc:
         self.endpoints = tuple(endpoints)
         self.patience_s = patience_s
         self.clock: Clock = clock or SystemClock()
-        self._random = random.Random()
+        self._random = random.SystemRandom()
 
     @property
     def requests(self) -> int:

@@ -13,10 +13,23 @@ from pathlib import Path
 from chains.errors import Refused, Where
 from chains.processes import run_tool
 
-__all__ = ["Tool", "ToolMissing", "ToolUnsuitable", "base_environment", "find_tool", "forge_environment", "require_tool"]
+__all__ = [
+    "Tool",
+    "ToolMissing",
+    "ToolUnsuitable",
+    "base_environment",
+    "find_tool",
+    "forge_environment",
+    "require_tool",
+]
 
 _FOUNDRY = ("forge", "anvil", "cast")
-_NEEDED = {"forge": ((1, 7), (2, 0)), "anvil": ((1, 7), (2, 0)), "cast": ((1, 7), (2, 0)), "slither": ((0, 11, 3), (0, 12))}
+_NEEDED = {
+    "forge": ((1, 7), (2, 0)),
+    "anvil": ((1, 7), (2, 0)),
+    "cast": ((1, 7), (2, 0)),
+    "slither": ((0, 11, 3), (0, 12)),
+}
 _HOW = {
     "foundry": "In a checkout of ship run `scripts/bootstrap`; elsewhere install Foundry (https://getfoundry.sh) so that "
     "{name} is on PATH, or set SHIP_TOOLS to the folder that holds it.",
@@ -154,7 +167,9 @@ def compiler_store(root: Path) -> Path | None:
     return None
 
 
-def forge_environment(root: Path, *, own_compilers: bool = True, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+def forge_environment(
+    root: Path, *, own_compilers: bool = True, extra: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """The environment to run forge (and Slither, which calls it) with.
 
     When our toolchain folder holds compilers, HOME points to them and forge stays off the network: forge's compiler

@@ -192,7 +192,9 @@ def load_bundle(folder: Path, digest: str) -> Bundle:
     path = home / "bundle.json"
     if not re.fullmatch(r"[0-9a-f]{64}", digest) or not path.is_file():
         raise BundleMissing(
-            f"there is no bundle {digest[:12]}…", where=Where(str(home)), remedy="Run `ship build`, or fetch the bundle."
+            f"there is no bundle {digest[:12]}…",
+            where=Where(str(home)),
+            remedy="Run `ship build`, or fetch the bundle.",
         )
     data = path.read_bytes()
     if sha256_hex(data) != digest:

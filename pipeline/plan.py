@@ -115,11 +115,15 @@ def load_plan(path: Path, *, expected: str | None = None) -> Plan:
             raise ValueError("fields that a plan does not have")
     except OSError as error:
         raise PlanInvalid(
-            f"the plan cannot be read: {error.strerror}", where=Where(str(path)), remedy="Make one: `ship plan --out FILE`."
+            f"the plan cannot be read: {error.strerror}",
+            where=Where(str(path)),
+            remedy="Make one: `ship plan --out FILE`.",
         ) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PlanInvalid(
-            f"not a plan: {type(error).__name__}: {error}", where=Where(str(path)), remedy="Make one: `ship plan --out FILE`."
+            f"not a plan: {type(error).__name__}: {error}",
+            where=Where(str(path)),
+            remedy="Make one: `ship plan --out FILE`.",
         ) from error
     found = sha256_hex(canonical(data))
     if expected is not None and found != expected:

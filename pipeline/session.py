@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+from chains.tools import find_tool
+
 from chains.base import Clock, Row, SystemClock
 from chains.errors import NeedsPerson, Refused, Where
 from chains.evm.actions import EvmPlan
@@ -14,7 +16,6 @@ from chains.evm.fees import FeeCaps
 from chains.evm.live import LiveUnit, live_units
 from chains.evm.localnet import Localnet, running, start, stop
 from chains.rpc import Endpoint, Rpc
-from chains.tools import find_tool
 from pipeline.journal import Journal, read_rows
 from pipeline.lock import locked
 from pipeline.manifest.project import Project
@@ -135,14 +136,18 @@ def is_embedded(target: Target) -> bool:
 
 
 @contextmanager
-def embedded_chain(project: Project, target: Target, state: TargetState, ui: Ui) -> Iterator[Localnet]:
-    """The local chain, started if need be; stopped afterwards unless it ran before."""
-    already = running(state.localnet, target.chain.chain_id or 0)
-    net = already or start(state.localnet, find_tool("anvil", project.root), chain_id=target.chain.chain_id or 0)
+def embedded_chain(project: Project, target: Target, state: TargetState, *, owns: bool) -> Iterator[Localnet]:
+    """The local chain, started if need be; stopped afterwards unless ``ship localnet up`` keeps it.
+
+    One that a killed run left behind is used and then stopped too, by whoever holds the target's lock.
+    """
+    chain_id = target.chain.chain_id or 0
+    already = running(state.localnet, chain_id)
+    net = already or start(state.localnet, find_tool("anvil", project.root), chain_id=chain_id)
     try:
         yield net
     finally:
-        if already is None:
+        if (already is None or owns) and not state.localnet_kept.exists():
             stop(net)
 
 
@@ -161,7 +166,7 @@ def open_session(
         if write or (embedded and running(state.localnet, target.chain.chain_id or 0) is None):
             stack.enter_context(locked(state.lock, purpose))
         if embedded:
-            urls = [stack.enter_context(embedded_chain(project, target, state, ui)).url]
+            urls = [stack.enter_context(embedded_chain(project, target, state, owns=write)).url]
         else:
             urls = [resolve_endpoint(e) for e in target.spec.rpc.endpoints]
             urls = urls or ([target.chain.rpc_url] if target.chain.rpc_url else [])

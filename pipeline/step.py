@@ -10,7 +10,7 @@ from pipeline.ui.base import Ui
 
 __all__ = ["Runner", "Skip", "Step"]
 
-Result = TypeVar("Result", covariant=True)
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Step(Protocol[Result]):
 
     def run(self) -> Result: ...
 
-    def summary(self, result: Result) -> str: ...  # type: ignore[misc]
+    def summary(self, result: Result) -> str: ...
 
 
 @dataclass(frozen=True)

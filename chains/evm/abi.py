@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import eth_abi
+from eth_abi.abi import decode as _abi_decode
+from eth_abi.abi import encode as _abi_encode
+from eth_abi.abi import is_encodable_type
 from eth_abi.exceptions import DecodingError
 
 from chains.errors import Refused, printable
@@ -125,7 +127,7 @@ def parse_signature(text: str) -> Function:
 
 
 def _known(kind: AbiType, where: str) -> None:
-    if not eth_abi.is_encodable_type(kind.type):
+    if not is_encodable_type(kind.type):
         raise AbiMismatch(f"`{kind.type}` in `{where}` is not an ABI type", remedy="Correct the signature.")
 
 
@@ -180,7 +182,7 @@ def encode(types: Sequence[AbiType], values: Sequence[Value], resolve: Resolve, 
         _convert(kind, value, resolve, f"{where}, argument {number} ({kind.name or kind.type})")
         for number, (kind, value) in enumerate(zip(types, values, strict=True), start=1)
     ]
-    return eth_abi.encode([t.type for t in types], converted)
+    return _abi_encode([t.type for t in types], converted)
 
 
 def _wrong(where: str, kind: AbiType, value: Any, hint: str) -> AbiMismatch:
@@ -275,7 +277,7 @@ def _integer(kind: AbiType, value: Value, where: str) -> int:
 def decode(types: Sequence[AbiType], data: bytes) -> tuple[Any, ...]:
     """ABI-decode; addresses come back with checksums. Raises ``ValueError`` where ``data`` does not fit."""
     try:
-        values = eth_abi.decode([t.type for t in types], data)
+        values = _abi_decode([t.type for t in types], data)
     except (DecodingError, OverflowError) as error:
         raise ValueError(f"not ABI data for ({', '.join(t.type for t in types)}): {error}") from error
     return tuple(_tidy(kind, value) for kind, value in zip(types, values, strict=True))
@@ -341,5 +343,3 @@ def explain_revert(data: bytes, abis: Iterable[Sequence[Mapping[str, Any]]]) -> 
 def address_or_none(word: bytes) -> str | None:
     """The address in a 32-byte word (a storage slot), ``None`` for zero."""
     return checksum(word[-20:]) if any(word[-20:]) else None
-
-

@@ -9,9 +9,9 @@ from typing import Any
 from chains.base import Clock, Journal, Progress
 from chains.errors import Refused
 from chains.evm.actions import Action, EvmPlan, PlannedCheck
+from chains.evm.address import checksum
 from chains.evm.fees import CostAboveCap, FeeCaps, InsufficientFunds, current_fees, ether
 from chains.evm.lifecycle import TxState
-from chains.evm.address import checksum
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node, check_identity
 from chains.evm.planner import Draft, Sources, lay_out

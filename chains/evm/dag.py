@@ -62,14 +62,13 @@ def _needs(unit: ContractUnit | CallUnit) -> Iterator[str]:
             yield ref.unit
 
 
-def order(
-    units: EvmUnits, libraries: Mapping[str, Sequence[str]]
-) -> tuple[ContractUnit | CallUnit, ...]:
+def order(units: EvmUnits, libraries: Mapping[str, Sequence[str]]) -> tuple[ContractUnit | CallUnit, ...]:
     """Units in the order they are deployed: dependencies first, otherwise as written.
 
     ``libraries`` names, by unit, the units of the libraries it links. Raises ``DependencyCycle``, ``UnknownUnit``.
     """
-    by_name: dict[str, ContractUnit | CallUnit] = {u.name: u for u in (*units.contracts, *units.calls)}
+    by_name: dict[str, ContractUnit | CallUnit] = {u.name: u for u in units.contracts}
+    by_name |= {u.name: u for u in units.calls}
     done: dict[str, ContractUnit | CallUnit] = {}
     path: list[str] = []
 

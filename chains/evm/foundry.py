@@ -173,7 +173,9 @@ def _compile(workspace: Workspace, targets: list[str], group: ProcessGroup | Non
     )
 
 
-_MISSING = re.compile(r"No solc version installed|can't install missing solc|solc .*not installed|Unknown version", re.IGNORECASE)
+_MISSING = re.compile(
+    r"No solc version installed|can't install missing solc|solc .*not installed|Unknown version", re.IGNORECASE
+)
 
 
 def _compiler_missing(finished: Finished) -> bool:
@@ -197,7 +199,9 @@ def _refusal(finished: Finished, root: Path) -> Refused:
 def _readable(finished: Finished) -> str:
     """The compiler's errors without its warnings and forge's progress; everything when there are none to be told apart."""
     blocks = re.split(r"\n\s*\n", finished.text)
-    errors = [b.strip() for b in blocks if re.search(r"^\s*(\w*Error)\b", b, re.MULTILINE) or b.lstrip().startswith("Error")]
+    errors = [
+        b.strip() for b in blocks if re.search(r"^\s*(\w*Error)\b", b, re.MULTILINE) or b.lstrip().startswith("Error")
+    ]
     text = "\n\n".join(errors) if errors else finished.text
     text = re.sub(r"^(Error: )?Compiler run failed:\s*", "", text)
     return text or f"forge ended with exit code {finished.exit_code} and said nothing"

@@ -47,9 +47,7 @@ class Mined:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Mined:
-        return cls(
-            data["hash"], data["block_number"], data["block_hash"], data["gas_used"], int(data["gas_price_wei"])
-        )
+        return cls(data["hash"], data["block_number"], data["block_hash"], data["gas_used"], int(data["gas_price_wei"]))
 
 
 @dataclass(frozen=True)

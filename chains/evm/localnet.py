@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ from pathlib import Path
 from chains.base import Clock, SystemClock
 from chains.errors import Resumable
 from chains.evm.node import quantity
-from chains.rpc import Endpoint, RpcUnknown
+from chains.files import write_atomic
+from chains.rpc import Endpoint, RpcFault, RpcUnknown
 
 __all__ = ["LOCAL_CHAIN_ID", "Localnet", "LocalnetFailed", "running", "start", "stop"]
 
@@ -98,6 +100,21 @@ def _launch(folder: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
         os.close(lock)
 
 
+def _genesis_time_s(folder: Path) -> int:
+    """The genesis block's timestamp: the same at every start, or anvil would begin with another genesis block."""
+    path = folder / "genesis-time"
+    if not path.exists():
+        write_atomic(path, str(int(time.time())).encode())
+    return int(path.read_text())
+
+
+def _set_clock(net: Localnet) -> None:
+    """A given genesis time also sets anvil's clock back to it; put it right."""
+    answer = Endpoint(net.url, timeout_s=5.0).batch([("evm_setTime", [int(time.time())])])[0]
+    if isinstance(answer, RpcFault):
+        raise LocalnetFailed(f"anvil does not take the time: {answer}", remedy="Run `ship localnet reset`.")
+
+
 def start(
     folder: Path,
     anvil: Path,
@@ -111,11 +128,14 @@ def start(
     folder.mkdir(parents=True, exist_ok=True)
     command = [str(anvil), "--host", "127.0.0.1", "--port", "0", "--chain-id", str(chain_id)]
     command += ["--state", str(folder / "state.json"), "--state-interval", "5", *arguments]
+    command += ["--timestamp", str(_genesis_time_s(folder))]
     process = None if _held(folder) else _launch(folder, command)
     deadline_s = clock.monotonic_s() + _START_S
     while clock.monotonic_s() < deadline_s:
         net = running(folder, chain_id)
         if net is not None:
+            if process is not None:
+                _set_clock(net)
             return net
         if process is not None and process.poll() is not None:
             break

@@ -37,7 +37,10 @@ class Head:
     gas_limit: int
 
     @classmethod
-    def from_rpc(cls, block: Mapping[str, Any]) -> Head:
+    def from_rpc(cls, block: Any) -> Head:
+        """From ``eth_getBlockByNumber``. Raises ``ValueError``, ``KeyError`` or ``TypeError`` on anything else."""
+        if not isinstance(block, Mapping):
+            raise TypeError("not a block")
         base = block.get("baseFeePerGas")
         return cls(
             quantity(block["number"]),

@@ -120,8 +120,17 @@ class _Layout:
         return placed
 
     def create(
-        self, unit: str, suffix: str, artifact: Artifact, init_code: bytes, *, title: str, args: Any, value_wei: int = 0,
-        salt: bytes | None = None, effect: Callable[[str], dict[str, Any]],
+        self,
+        unit: str,
+        suffix: str,
+        artifact: Artifact,
+        init_code: bytes,
+        *,
+        title: str,
+        args: Any,
+        value_wei: int = 0,
+        salt: bytes | None = None,
+        effect: Callable[[str], dict[str, Any]],
     ) -> str:
         """Deploy init code (or adopt what lies at its CREATE2 address already); gives the address."""
         name = f"{unit}.{suffix}" if suffix else unit
@@ -146,7 +155,16 @@ class _Layout:
         return address
 
     def call(
-        self, unit: str, suffix: str, to: str, data: bytes, *, title: str, args: Any, value_wei: int, effect: dict[str, Any],
+        self,
+        unit: str,
+        suffix: str,
+        to: str,
+        data: bytes,
+        *,
+        title: str,
+        args: Any,
+        value_wei: int,
+        effect: dict[str, Any],
         authority: str | None,
     ) -> None:
         """A call, direct or through a timelock."""
@@ -212,7 +230,7 @@ class _Layout:
         before = self.live.get(unit.name)
         if before and before.proxy != unit.proxy and before.address:
             raise ImmutableChanged(
-                f"{unit.name} is deployed with proxy = \"{before.proxy}\", the project now says \"{unit.proxy}\"",
+                f'{unit.name} is deployed with proxy = "{before.proxy}", the project now says "{unit.proxy}"',
                 remedy="A deployed proxy cannot change its kind. Give the new system a unit of its own.",
             )
         start = len(self.actions)
@@ -278,7 +296,9 @@ class _Layout:
             beacon_artifact = self.sources(names[0])
             inputs, _ = constructor_types(beacon_artifact.abi)
             beacon_args = [implementation, unit.proxy_owner][: len(inputs)]
-            init, shown = self.init_code(replace(unit, value_wei=0), beacon_artifact, beacon_args, f"the beacon of {unit.name}")
+            init, shown = self.init_code(
+                replace(unit, value_wei=0), beacon_artifact, beacon_args, f"the beacon of {unit.name}"
+            )
             first = state["beacon"] = self.create(
                 unit.name, "beacon", beacon_artifact, init, args=shown, salt=unit.create2_salt,
                 title=f"deploy the beacon of {unit.name}", effect=lambda at: {"beacon": at},
@@ -294,6 +314,7 @@ class _Layout:
             if unit.proxy == "transparent":
                 own = owns_admin(proxy_artifact.abi)
                 after["admin"] = create_address(at, 1) if own else self.address_of(unit.proxy_owner, "proxy-owner")
+                self.fresh |= {after["admin"].lower()} if own else set()
             return after
 
         value_wei = unit.initialize.value_wei if unit.initialize else unit.value_wei
@@ -399,7 +420,9 @@ class _Layout:
         function = find_function(check.signature, self.abi_at(to), owner)
         where = f"[checks.{check.name}]"
         data = selector(function) + encode(function.inputs, check.args, self.resolve, where)
-        expected_value = check.equals if len(function.outputs) > 1 and isinstance(check.equals, tuple) else (check.equals,)
+        expected_value = (
+            check.equals if len(function.outputs) > 1 and isinstance(check.equals, tuple) else (check.equals,)
+        )
         expected = encode(function.outputs, expected_value, self.resolve, f"{where} equals")
         if not self.has_code(to):
             raise TargetMissing(f"{where} reads {to}, where there is no code", remedy="Correct `on`.")

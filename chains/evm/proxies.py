@@ -30,7 +30,6 @@ ADMIN_SLOT = "0xb53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103
 BEACON_SLOT = "0xa3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6cb3582b35133d50"
 
 
-
 def expected_slots(unit: LiveUnit) -> list[tuple[str, str, str]]:
     """``(name, slot, address)`` of what a live proxy's raw slots must hold; empty for a plain contract."""
     slots = []
@@ -82,7 +81,13 @@ def _has(abi: Sequence[Mapping[str, Any]], name: str, inputs: Sequence[str]) -> 
 
 
 def upgrade_payload(
-    kind: str, *, proxy: str, admin_or_beacon: str | None, implementation: str, call: bytes, abi: Sequence[Mapping[str, Any]]
+    kind: str,
+    *,
+    proxy: str,
+    admin_or_beacon: str | None,
+    implementation: str,
+    call: bytes,
+    abi: Sequence[Mapping[str, Any]],
 ) -> tuple[str, bytes]:
     """``(recipient, calldata)`` that moves ``proxy`` (or its beacon) to ``implementation``.
 

@@ -189,9 +189,7 @@ class Sender:
             if isinstance(self.settings.finality, int):
                 final_number = head.number - self.settings.finality + 1
             nonce = quantity(answers[3])
-            receipts = {
-                h: r for h, r in zip(hashes, answers[4 : 4 + len(hashes)], strict=True) if isinstance(r, dict)
-            }
+            receipts = {h: r for h, r in zip(hashes, answers[4 : 4 + len(hashes)], strict=True) if isinstance(r, dict)}
             numbers = sorted({quantity(r["blockNumber"]) for r in receipts.values()})
         except (ValueError, KeyError, TypeError):
             return None
@@ -256,7 +254,9 @@ class Sender:
                 self._sent_at_s.pop(action.id, None)
             case "reverted":
                 assert decision.mined
-                self._write("tx.reverted", action, {**decision.mined.to_json(), "reason": self._reason(action, decision.mined)})
+                self._write(
+                    "tx.reverted", action, {**decision.mined.to_json(), "reason": self._reason(action, decision.mined)}
+                )
             case "finalize":
                 assert decision.mined
                 self._finalize(action, decision.mined)
@@ -315,7 +315,12 @@ class Sender:
 
     def _signed(self, action: Action, unsigned: UnsignedTransaction) -> bytes:
         signed = self.signer.sign(unsigned, action)
-        row = {"hash": signed.hash, "raw": "0x" + signed.raw.hex(), "fees": unsigned.fees.to_json(), "signer": self.signer.address}
+        row = {
+            "hash": signed.hash,
+            "raw": "0x" + signed.raw.hex(),
+            "fees": unsigned.fees.to_json(),
+            "signer": self.signer.address,
+        }
         self._write("tx.signed", action, row)
         return signed.raw
 
@@ -388,7 +393,11 @@ class Sender:
 
     def _reason(self, action: Action, mined: Mined) -> str:
         """Why it failed, by running it again on the state before its block."""
-        request: dict[str, Any] = {"from": self.plan.deployer, "value": hex(action.value_wei), "input": "0x" + action.data.hex()}
+        request: dict[str, Any] = {
+            "from": self.plan.deployer,
+            "value": hex(action.value_wei),
+            "input": "0x" + action.data.hex(),
+        }
         if action.to:
             request["to"] = action.to
         answer = self.rpc.read_all([("eth_call", [request, hex(mined.block_number - 1)])])[0]
@@ -410,10 +419,11 @@ class Sender:
                 raise self._nonce_taken(by_id[state.action])
 
     def _pending(self) -> StillPending:
-        waiting = ", ".join(s.action for s in self.states.values() if s.stage in {"signed", "mined"}) or "the next action"
+        waiting = (
+            ", ".join(s.action for s in self.states.values() if s.stage in {"signed", "mined"}) or "the next action"
+        )
         hint = f" (the node's last word: {self._hint})" if self._hint else ""
         return StillPending(
             f"nothing changed for {self.settings.wait_s:g} s; waiting for {waiting}{hint}",
             remedy="Run the same command again: it goes on with the same bytes.",
         )
-

@@ -27,7 +27,7 @@ class Operation:
     def id(self) -> bytes:
         """``hashOperation``: keccak256(abi.encode(target, value, data, predecessor, salt))."""
         types = [AbiType("", t) for t in ("address", "uint256", "bytes", "bytes32", "bytes32")]
-        return keccak256(encode(types, self._parts(), lambda ref: str(ref), "timelock operation"))
+        return keccak256(encode(types, self._parts(), str, "timelock operation"))
 
     def schedule(self, delay_s: int) -> bytes:
         types = ["address", "uint256", "bytes", "bytes32", "bytes32", "uint256"]

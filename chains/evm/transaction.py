@@ -58,8 +58,8 @@ class UnsignedTransaction:
     def payload(self) -> bytes:
         """The bytes whose keccak-256 is signed (EIP-1559: ``0x02 ‖ rlp``; EIP-155 for legacy)."""
         if self.fees.priority_wei is None:
-            return rlp.encode([*self._fields(), self.chain_id, 0, 0])
-        return b"\x02" + rlp.encode(self._fields())
+            return bytes(rlp.encode([*self._fields(), self.chain_id, 0, 0]))
+        return b"\x02" + bytes(rlp.encode(self._fields()))
 
     def signing_hash(self) -> bytes:
         return keccak256(self.payload())

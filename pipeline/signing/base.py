@@ -78,8 +78,9 @@ class EvmSigner:
         return signed
 
     def _parity(self, digest: bytes, r: int, s: int) -> int:
-        from eth_keys import KeyAPI
-        from eth_keys.exceptions import BadSignature, ValidationError
+        from eth_keys.exceptions import BadSignature
+        from eth_keys.main import KeyAPI
+        from eth_utils.exceptions import ValidationError
 
         for parity in (0, 1):
             try:

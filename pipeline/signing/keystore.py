@@ -14,7 +14,14 @@ from chains.errors import Refused, Where
 from chains.evm.address import checksum, keccak256
 from chains.files import write_atomic
 
-__all__ = ["KeystoreInvalid", "KeystoreWrongPassword", "LocalKey", "create_keystore", "keystore_address", "open_keystore"]
+__all__ = [
+    "KeystoreInvalid",
+    "KeystoreWrongPassword",
+    "LocalKey",
+    "create_keystore",
+    "keystore_address",
+    "open_keystore",
+]
 
 _MAX_BYTES = 64 * 1024
 
@@ -35,7 +42,7 @@ class LocalKey:
     """A private key in memory. Never shown, never written; ``repr`` gives the address."""
 
     def __init__(self, private_key: bytes, name: str) -> None:
-        from eth_keys import KeyAPI
+        from eth_keys.main import KeyAPI
 
         self._key = KeyAPI.PrivateKey(private_key)
         self.name = name
@@ -77,11 +84,11 @@ def keystore_address(path: Path) -> str | None:
 
 def open_keystore(path: Path, password: str) -> LocalKey:
     """Decrypt. Raises ``KeystoreInvalid`` or ``KeystoreWrongPassword``; a wrong password is not tried again."""
-    import eth_keyfile
+    from eth_keyfile.keyfile import decode_keyfile_json
 
     data = _read(path)
     try:
-        key = bytes(eth_keyfile.decode_keyfile_json(data, password.encode()))
+        key = bytes(decode_keyfile_json(data, password.encode()))
     except ValueError as error:
         raise KeystoreWrongPassword(
             "the password does not open this keystore",
@@ -97,12 +104,12 @@ def open_keystore(path: Path, password: str) -> LocalKey:
 
 def create_keystore(path: Path, password: str) -> str:
     """A new random key, encrypted with scrypt (n = 2**18), readable by its owner only. Gives the address."""
-    import eth_keyfile
+    from eth_keyfile.keyfile import create_keyfile_json
 
     if path.exists():
         raise KeystoreInvalid(
             "the file exists already and is not overwritten", where=Where(str(path)), remedy="Choose another name."
         )
-    data = eth_keyfile.create_keyfile_json(secrets.token_bytes(32), password.encode(), kdf="scrypt")
+    data = create_keyfile_json(secrets.token_bytes(32), password.encode(), kdf="scrypt")
     write_atomic(path, json.dumps(data, indent=2).encode() + b"\n", mode=0o600)
     return checksum(data["address"])

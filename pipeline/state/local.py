@@ -1,9 +1,9 @@
 """State as files in the project: reviewable, and committed with the code.
 
-    deployments/<target>/journal.jsonl         what happened, append-only
-    deployments/<target>/plans/<digest>.json   every plan that was accepted, by digest
-    releases/<tag>/<target>.json               the record of a release, and its in-toto statement beside it
-    .ship/                                     bundles, caches, locks, the embedded chain: never committed
+deployments/<target>/journal.jsonl         what happened, append-only
+deployments/<target>/plans/<digest>.json   every plan that was accepted, by digest
+releases/<tag>/<target>.json               the record of a release, and its in-toto statement beside it
+.ship/                                     bundles, caches, locks, the embedded chain: never committed
 """
 
 from __future__ import annotations
@@ -58,6 +58,11 @@ class TargetState:
     @property
     def localnet(self) -> Path:
         return self.project.work / "localnet" / self.name
+
+    @property
+    def localnet_kept(self) -> Path:
+        """Present while ``ship localnet up`` keeps the embedded chain running between commands."""
+        return self.localnet / "kept"
 
     def plan(self, digest: str) -> Path:
         return self.folder / "plans" / f"{digest}.json"

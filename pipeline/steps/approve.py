@@ -45,6 +45,7 @@ class Approve:
         self.session.ui.block(render_plan(self.plan, self.session.chain.identity.currency))
         by = self._by()
         save_plan(self.session.state.plan(self.plan.digest), self.plan)
+        self.session.plans[self.plan.digest] = self.plan
         assert self.session.journal is not None
         accepted = {
             "plan": self.plan.digest,

@@ -30,7 +30,9 @@ class Check:
         results = self.session.chain.check(self.plan.body.checks)
         results += self.session.chain.check_slots(self.session.live().values())
         for result in results:
-            self.session.ui.item(result.name, "passed" if result.passed else "failed", f"{result.call} = {result.found}")
+            self.session.ui.item(
+                result.name, "passed" if result.passed else "failed", f"{result.call} = {result.found}"
+            )
         failed = [f"{r.name}: {r.call} gives {r.found}" for r in results if not r.passed]
         if failed:
             raise CheckFailed(

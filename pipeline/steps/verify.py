@@ -37,7 +37,8 @@ class Verify:
         wrong = [f"{p.action} at {p.address}: {'; '.join(p.problems)}" for p in proofs if p.problems]
         if wrong:
             raise ProofFailed(
-                " · ".join(wrong), remedy="Do not use these contracts. Ask a second node, then find out what deployed them."
+                " · ".join(wrong),
+                remedy="Do not use these contracts. Ask a second node, then find out what deployed them.",
             )
         return proofs
 

@@ -1,0 +1,185 @@
+"""The shape of ``ship.toml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.manifest.fields import (
+    Amount,
+    Argument,
+    CallSignature,
+    Name,
+    Names,
+    ReadSignature,
+    RelativePath,
+    Salt,
+    Schema1,
+    Source,
+    Spec,
+    refuse,
+)
+from pipeline.manifest.gates_spec import GatesSpec
+
+__all__ = [
+    "CallSpec",
+    "CheckSpec",
+    "ContractSpec",
+    "EvmSpec",
+    "FunctionSpec",
+    "ProgramSpec",
+    "ProjectSpec",
+    "ProjectTable",
+    "ScriptSpec",
+    "SolanaSpec",
+    "UnlessSpec",
+]
+
+
+class ProjectTable(Spec):
+    """``[project]``: what is released."""
+
+    name: Name = Field(description="The project's name.")
+    version: str | None = Field(default=None, description='SemVer 2.0, without "v". This or version-from.')
+    version_from: RelativePath | None = Field(
+        default=None,
+        description="A file the version is read from: package.json, Cargo.toml, pyproject.toml, or a text file.",
+    )
+    changelog: RelativePath | None = Field(default=None, description="The changelog, in Keep a Changelog form.")
+
+    @model_validator(mode="after")
+    def _one_version(self) -> Self:
+        if self.version is not None and self.version_from is not None:
+            refuse("Contradiction", "version and version-from exclude each other.", "Keep one of the two.")
+        if self.version is None and self.version_from is None:
+            refuse(
+                "MissingKey", "The project has no version.", 'Add version = "0.1.0", or version-from = "package.json".'
+            )
+        return self
+
+
+class EvmSpec(Spec):
+    """``[evm]``: where the Foundry project lies."""
+
+    root: RelativePath = Field(default=".", description="The folder of foundry.toml.")
+    profile: Name | None = Field(
+        default=None, description="The Foundry profile to build with; Foundry's own default otherwise."
+    )
+
+
+class SolanaSpec(Spec):
+    """``[solana]``: where the Anchor workspace lies."""
+
+    root: RelativePath = Field(default=".", description="The folder of Anchor.toml.")
+
+
+class FunctionSpec(Spec):
+    """A function call made together with a deployment or an upgrade."""
+
+    call: CallSignature = Field(description="The signature, without return types.")
+    args: tuple[Argument, ...] = Field(default=(), description="The arguments, one for each type.")
+    value: Amount = Field(default=0, description="What is sent along, in the native currency.")
+
+
+class ContractSpec(Spec):
+    """``[contracts.NAME]``: a contract to have on chain."""
+
+    source: Source = Field(description='"path:Contract", as the compiler names it.')
+    args: tuple[Argument, ...] = Field(default=(), description="The constructor's arguments.")
+    value: Amount = Field(default=0, description="What the constructor is sent, in the native currency.")
+    proxy: Literal["none", "uups", "transparent", "beacon"] = Field(
+        default="none", description="The proxy the contract stands behind."
+    )
+    initialize: FunctionSpec | None = Field(
+        default=None, description="The call that initializes the proxy, in the transaction that deploys it."
+    )
+    upgrade: FunctionSpec | None = Field(
+        default=None, description="The call made through the proxy in the transaction that upgrades it."
+    )
+    proxy_owner: Argument | None = Field(
+        default=None, description="Who may upgrade a transparent or beacon proxy; the deployer otherwise."
+    )
+    authority: Argument | None = Field(
+        None,
+        description="The timelock an upgrade goes through (scheduled, then executed); none where the deployer has the right.",
+    )
+    create2: Salt | None = Field(
+        default=None,
+        description="Deploy with CREATE2: the salt as text (its keccak256 is used), or 0x and 64 hex digits.",
+    )
+    create3: Salt | None = Field(
+        default=None, description="Deploy through CreateX, at the same address on every chain."
+    )
+    libraries: Mapping[str, Argument] = Field(
+        default_factory=dict, description='Libraries to link: "path:Library" = address or "${contracts.NAME}".'
+    )
+    after: Names = Field(default=(), description="Units that must be on chain before this one.")
+    replace: bool = Field(
+        default=False, description="Deploy anew when code or immutables changed and no proxy can be upgraded."
+    )
+
+
+class UnlessSpec(Spec):
+    """A read that makes a call unnecessary."""
+
+    call: ReadSignature = Field(description="The signature with its return type.")
+    args: tuple[Argument, ...] = Field(default=(), description="The arguments.")
+    equals: Argument = Field(description="The answer that makes the call unnecessary.")
+
+
+class CallSpec(Spec):
+    """``[calls.NAME]``: a transaction that changes state."""
+
+    to: Argument = Field(description='The contract called: "${contracts.NAME}" or an address.')
+    call: CallSignature = Field(description="The signature, without return types.")
+    args: tuple[Argument, ...] = Field(default=(), description="The arguments.")
+    value: Amount = Field(default=0, description="What is sent along, in the native currency.")
+    unless: UnlessSpec | None = Field(default=None, description="A read that makes the call unnecessary.")
+    authority: Argument | None = Field(
+        None,
+        description="The timelock the call goes through (scheduled, then executed); none where the deployer has the right.",
+    )
+    after: Names = Field(default=(), description="Units that must be on chain before this call.")
+
+
+class ScriptSpec(Spec):
+    """``[scripts.NAME]``: a Foundry script whose dry run becomes plan actions."""
+
+    source: Source = Field(description='"path:Script", as the compiler names it.')
+    after: Names = Field(default=(), description="Units that must be on chain before this script.")
+
+
+class ProgramSpec(Spec):
+    """``[programs.NAME]``: an Anchor program."""
+
+    program_id: str | None = Field(
+        default=None, description="The program's address, base58.", pattern=r"^[1-9A-HJ-NP-Za-km-z]{32,44}$"
+    )
+    idl: bool = Field(default=True, description="Publish the IDL with the program.")
+    after: Names = Field(default=(), description="Units that must be on chain before this program.")
+
+
+class CheckSpec(Spec):
+    """``[checks.NAME]``: a read after deploying; a failed one stops the release."""
+
+    on: Argument = Field(description='The contract read: "${contracts.NAME}" or an address.')
+    call: ReadSignature = Field(description="The signature with its return type.")
+    args: tuple[Argument, ...] = Field(default=(), description="The arguments.")
+    equals: Argument = Field(description="The answer expected.")
+
+
+class ProjectSpec(Spec):
+    """``ship.toml``, whole."""
+
+    schema_: Schema1 = Field(alias="schema")
+    project: ProjectTable = Field(description="What is released.")
+    evm: EvmSpec = Field(default_factory=EvmSpec, description="Where the Foundry project lies.")
+    solana: SolanaSpec | None = Field(default=None, description="Where the Anchor workspace lies.")
+    contracts: Mapping[Name, ContractSpec] = Field(default_factory=dict, description="Contracts to have on chain.")
+    calls: Mapping[Name, CallSpec] = Field(default_factory=dict, description="Transactions that change state.")
+    scripts: Mapping[Name, ScriptSpec] = Field(default_factory=dict, description="Foundry scripts to run.")
+    programs: Mapping[Name, ProgramSpec] = Field(default_factory=dict, description="Anchor programs.")
+    gates: GatesSpec = Field(default_factory=GatesSpec, description="What must pass before anything is planned.")
+    checks: Mapping[Name, CheckSpec] = Field(default_factory=dict, description="Reads after deploying.")

@@ -1,0 +1,82 @@
+"""What a target must satisfy beyond the shape of its file: hosts, parameters, policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chains.chain_data import ChainFacts
+from pipeline.manifest.errors import Contradiction, ForbiddenHost, ManifestInvalid
+from pipeline.manifest.overrides import Overridden
+from pipeline.manifest.positions import Path
+from pipeline.manifest.references import Scope, resolve
+from pipeline.manifest.secret_names import SCHEMES
+from pipeline.manifest.target_spec import TargetSpec
+from pipeline.manifest.urls import forbidden_host
+from pipeline.manifest.validation import Locate
+
+__all__ = ["full_scope", "target_problems"]
+
+
+def target_problems(
+    spec: TargetSpec, chain: ChainFacts, units: Overridden, locate: Locate
+) -> Iterator[ManifestInvalid]:
+    """Every problem of the target by itself; whether it gives all parameters is seen when units are made."""
+    yield from _hosts(spec, locate)
+    yield from _policy(spec, locate)
+    scope = full_scope(spec, chain, units, "", locate)
+    for name, value in spec.params.items():
+        try:
+            resolve(value, scope, ("params", name), locate)
+        except ManifestInvalid as problem:
+            yield problem
+
+
+def full_scope(spec: TargetSpec, chain: ChainFacts, units: Overridden, version: str, locate: Locate) -> Scope:
+    """Everything a reference can refer to on this target."""
+    return Scope(
+        contracts={name: unit.proxy for name, unit in units.spec.contracts.items()},
+        project_name=units.spec.project.name,
+        project_version=version,
+        params=spec.params,
+        params_file=locate(("schema",)).file,
+        chain_id=chain.chain_id,
+        chain_name=chain.name,
+        param_where=locate,
+    )
+
+
+def _hosts(spec: TargetSpec, locate: Locate) -> Iterator[ManifestInvalid]:
+    urls: list[tuple[Path, str]] = [
+        *((("rpc", "endpoints", n), url) for n, url in enumerate(spec.rpc.endpoints)),
+        *((("rpc", "submit", n), url) for n, url in enumerate(spec.rpc.submit)),
+    ]
+    for name in ("etherscan", "sourcify", "blockscout"):
+        explorer = getattr(spec.verify, name)
+        if explorer is not None and explorer.url:
+            urls.append((("verify", name, "url"), explorer.url))
+    for path, url in urls:
+        host = None if url.startswith(SCHEMES) else forbidden_host(url, spec.network.allow_hosts)
+        if host:
+            yield ForbiddenHost(
+                f"{host} is a link-local or cloud metadata address; nothing is sent there.",
+                remedy=f'Use another host. If you mean it: [network] allow-hosts = ["{host}"].',
+                where=locate(path),
+            )
+
+
+def _policy(spec: TargetSpec, locate: Locate) -> Iterator[ManifestInvalid]:
+    most, priority = spec.policy.max_fee_per_gas, spec.policy.max_priority_fee_per_gas
+    if most is not None and priority is not None and priority > most:
+        yield Contradiction(
+            "max-priority-fee-per-gas is above max-fee-per-gas.",
+            remedy="The priority fee is a part of the fee: lower it.",
+            where=locate(("policy", "max-priority-fee-per-gas")),
+        )
+    if spec.signer is None:
+        return
+    if spec.signer.backend == "keystore" and spec.signer.file is None:
+        yield Contradiction(
+            "A keystore signer needs its file.",
+            remedy='Add file = "~/.ship/keys/deployer.json" under [signer], or run "ship signer new".',
+            where=locate(("signer", "backend")),
+        )

@@ -1,0 +1,181 @@
+"""The shape of ``manifests/<target>.toml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from pipeline.manifest.fields import (
+    Address,
+    Amount,
+    Argument,
+    BasisPoints,
+    Endpoint,
+    Finality,
+    HexHash,
+    KeystorePath,
+    Name,
+    Schema1,
+    SecretReference,
+    Spec,
+    Url,
+    refuse,
+)
+from pipeline.manifest.spec import CheckSpec
+
+__all__ = [
+    "ChainSpec",
+    "NetworkSpec",
+    "OverridesSpec",
+    "PolicySpec",
+    "RpcSpec",
+    "SignerSpec",
+    "TargetSpec",
+    "VerifySpec",
+]
+
+Raw = Annotated[Mapping[str, Any], Field(json_schema_extra={"type": "object"})]
+
+
+class ChainSpec(Spec):
+    """``chain``: the name of a known chain, or a table for one of your own."""
+
+    name: Name = Field(description='The chain\'s name. A known one ("base") needs nothing else.')
+    id: int | None = Field(default=None, ge=1, le=2**63 - 1, description="The chain id (EIP-155).")
+    genesis: HexHash | None = Field(default=None, description="The hash of block 0, checked before anything is signed.")
+    currency: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9.]{1,12}$", description="The native currency's symbol."
+    )
+    block_time_ms: int | None = Field(
+        default=None, ge=1, le=3_600_000, description="The usual time between blocks, in ms."
+    )
+    fee_model: Literal["eip1559", "legacy", "op-stack", "arbitrum", "scroll"] | None = Field(
+        default=None, description="How fees are charged."
+    )
+
+
+class RpcSpec(Spec):
+    """``[rpc]``: how the chain is reached."""
+
+    endpoints: tuple[Endpoint, ...] = Field(
+        default=(), description="URLs or references to them. All must agree where it matters."
+    )
+    submit: tuple[Endpoint, ...] = Field(default=(), description="Private relays for signed transactions.")
+    timeout_s: int = Field(default=20, ge=1, le=600, description="How long one request may take, in seconds.")
+
+
+class SignerSpec(Spec):
+    """``[signer]``: who signs. The key itself never stands here."""
+
+    backend: Literal[
+        "keystore",
+        "development",
+        "aws-kms",
+        "gcp-kms",
+        "azure-kv",
+        "pkcs11",
+        "vault",
+        "remote",
+        "offline",
+        "safe",
+        "squads",
+    ] = Field(description="Where the key is held.")
+    key: str | None = Field(default=None, min_length=1, max_length=2_000, description="The backend's name of the key.")
+    file: KeystorePath | None = Field(
+        default=None, description="The keystore: a path in the project, ~/…, or env:NAME."
+    )
+    address: Address | None = Field(default=None, description="The address expected; another key is refused.")
+    password: SecretReference | None = Field(default=None, description="The keystore's password, as a reference.")
+
+
+class PolicySpec(Spec):
+    """``[policy]``: what may be spent, and when something counts as done."""
+
+    max_fee_per_gas: Amount | None = Field(default=None, description="The most paid per gas.")
+    max_priority_fee_per_gas: Amount | None = Field(default=None, description="The most paid per gas as priority fee.")
+    max_cost: Amount | None = Field(default=None, description="The most one release may cost.")
+    finality: Finality | None = Field(
+        default=None, description="When a block counts as final; the chain's rule otherwise."
+    )
+    approvals: int = Field(default=1, ge=0, le=100, description="How many people must approve the plan.")
+    window: int = Field(default=16, ge=1, le=1_000, description="Transactions in flight at once.")
+    gas_margin_bps: BasisPoints = Field(default=2_000, alias="gas-margin", description="Added to simulated gas.")
+    wait_s: int = Field(
+        default=900, ge=1, le=604_800, description="How long to wait for a transaction before stopping, in seconds."
+    )
+
+
+class OverridesSpec(Spec):
+    """``[overrides]``: what differs from ship.toml on this target, merged key by key."""
+
+    evm: Raw = Field(default_factory=dict, description="Keys of [evm].")
+    contracts: Mapping[Name, Raw] = Field(default_factory=dict, description="Keys of [contracts.NAME].")
+    calls: Mapping[Name, Raw] = Field(default_factory=dict, description="Keys of [calls.NAME].")
+    scripts: Mapping[Name, Raw] = Field(default_factory=dict, description="Keys of [scripts.NAME].")
+    programs: Mapping[Name, Raw] = Field(default_factory=dict, description="Keys of [programs.NAME].")
+    checks: Mapping[Name, Raw] = Field(default_factory=dict, description="Keys of [checks.NAME].")
+
+
+class EtherscanSpec(Spec):
+    """``etherscan``: Etherscan's V2 API, one key for all its chains."""
+
+    api_key: SecretReference = Field(description="The API key, as a reference.")
+    url: Url | None = Field(default=None, description="Another address of the API.")
+
+
+class ExplorerSpec(Spec):
+    """``sourcify`` or ``blockscout``: ``true``, ``false``, or ``{ url = … }``."""
+
+    enabled: bool = Field(default=True, description="Whether to verify there.")
+    url: Url | None = Field(default=None, description="Another address of the API.")
+
+
+def _switch(value: Any) -> Any:
+    return {"enabled": value} if isinstance(value, bool) else value
+
+
+Explorer = Annotated[ExplorerSpec, BeforeValidator(_switch, json_schema_input_type=bool | ExplorerSpec)]
+
+
+class VerifySpec(Spec):
+    """``[verify]``: where sources are published."""
+
+    etherscan: EtherscanSpec | None = Field(default=None, description="Etherscan, with its API key.")
+    sourcify: Explorer | None = Field(default=None, description="Sourcify: true, false, or a table.")
+    blockscout: Explorer | None = Field(default=None, description="Blockscout: true, false, or a table.")
+
+
+class NetworkSpec(Spec):
+    """``[network]``: exceptions to which hosts may be spoken to."""
+
+    allow_hosts: tuple[str, ...] = Field(default=(), description="Link-local or metadata hosts allowed by name.")
+
+
+def _chain(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class TargetSpec(Spec):
+    """``manifests/<target>.toml``, whole, after ``extends`` is merged in."""
+
+    schema_: Schema1 = Field(alias="schema")
+    extends: str | None = Field(default=None, description='A built-in manifest to start from, as "builtin:base".')
+    chain: Annotated[ChainSpec, BeforeValidator(_chain, json_schema_input_type=str | ChainSpec)] | None = Field(
+        default=None, description="The chain: a known name, or a table."
+    )
+    rpc: RpcSpec = Field(default_factory=RpcSpec, description="How the chain is reached.")
+    signer: SignerSpec | None = Field(default=None, description="Who signs.")
+    policy: PolicySpec = Field(default_factory=PolicySpec, description="What may be spent, and when it is done.")
+    params: Mapping[Name, Argument] = Field(default_factory=dict, description="Values for ${params.NAME}.")
+    overrides: OverridesSpec = Field(default_factory=OverridesSpec, description="What differs from ship.toml.")
+    verify: VerifySpec = Field(default_factory=VerifySpec, description="Where sources are published.")
+    network: NetworkSpec = Field(default_factory=NetworkSpec, description="Hosts allowed by name.")
+    checks: Mapping[Name, CheckSpec] = Field(default_factory=dict, description="Reads after deploying, on this target.")
+
+    @model_validator(mode="after")
+    def _has_chain(self) -> Self:
+        if self.chain is None:
+            refuse("MissingKey", "The target names no chain.", 'Add chain = "base", or extends = "builtin:base".')
+        return self

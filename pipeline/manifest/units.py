@@ -1,0 +1,155 @@
+"""From a project and a target to the units the EVM planner reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, Unless, Value
+from pipeline.manifest.errors import ManifestInvalid, NotBuiltYet, raise_all
+from pipeline.manifest.guards import keccak256
+from pipeline.manifest.positions import Path
+from pipeline.manifest.project import Project
+from pipeline.manifest.references import Scope, resolve
+from pipeline.manifest.spec import CallSpec, CheckSpec, ContractSpec, FunctionSpec, UnlessSpec
+from pipeline.manifest.target import Target
+from pipeline.manifest.target_rules import full_scope
+from pipeline.manifest.validation import Locate
+
+__all__ = ["evm_units", "not_built", "unit_problems"]
+
+
+def evm_units(project: Project, target: Target) -> EvmUnits:
+    """The EVM units of ``project`` on ``target``: parameters filled in, references to contracts left open.
+
+    Raises ``ManifestInvalid`` with every problem: missing parameters, and what this version cannot do yet.
+    """
+    raise_all(not_built(target))
+    units, problems = _make(project, target)
+    raise_all(problems)
+    return units
+
+
+def unit_problems(project: Project, target: Target) -> list[ManifestInvalid]:
+    """What ``evm_units`` would refuse, except what is merely not built yet."""
+    return _make(project, target)[1] if target.chain.kind == "evm" else []
+
+
+def _make(project: Project, target: Target) -> tuple[EvmUnits, list[ManifestInvalid]]:
+    spec, layers = target.units.spec, target.units.layers
+    scope = full_scope(target.spec, target.chain, target.units, project.version, target.layers.where)
+    maker, own = _Maker(scope, layers.where), _Maker(scope, target.layers.where)
+    units = EvmUnits(
+        tuple(maker.contract(name, unit) for name, unit in spec.contracts.items()),
+        tuple(maker.call_unit(name, unit) for name, unit in spec.calls.items()),
+        (
+            *(maker.check(name, check) for name, check in spec.checks.items()),
+            *(own.check(name, check) for name, check in target.units.target_checks.items()),
+        ),
+    )
+    return units, [*maker.problems, *own.problems]
+
+
+def not_built(target: Target) -> list[ManifestInvalid]:
+    """What the target's units ask for that this version cannot do."""
+    spec, where = target.units.spec, target.units.layers.where
+    refused: list[tuple[Path, str]] = [
+        (("contracts", name, "create3"), "create3 comes with the CreateX engine")
+        for name, unit in spec.contracts.items()
+        if unit.create3 is not None
+    ]
+    refused += [(("scripts", name), "Foundry scripts as units come with the script engine") for name in spec.scripts]
+    refused += [(("programs", name), "Anchor programs come with the Solana engine") for name in spec.programs]
+    problems: list[ManifestInvalid] = [
+        NotBuiltYet(
+            f"{cause}: this version of ship does not do it yet, and leaves nothing out in silence.",
+            remedy="Delete it, or use a ship that has it.",
+            where=where(path, at_key=True),
+        )
+        for path, cause in refused
+    ]
+    if target.chain.kind != "evm":
+        problems.append(
+            NotBuiltYet(
+                f"{target.chain.title} is no EVM chain: Solana targets come with the Solana engine.",
+                remedy="Choose an EVM target.",
+                where=target.layers.where(("chain",)),
+            )
+        )
+    return problems
+
+
+class _Maker:
+    """Makes units and collects what is wrong, so that all of it is reported at once."""
+
+    def __init__(self, scope: Scope, locate: Locate) -> None:
+        self.scope = scope
+        self.locate = locate
+        self.problems: list[ManifestInvalid] = []
+
+    def contract(self, name: str, unit: ContractSpec) -> ContractUnit:
+        path: Path = ("contracts", name)
+        owner = unit.proxy_owner
+        return ContractUnit(
+            name=name,
+            source=unit.source,
+            args=self.values(unit.args, (*path, "args")),
+            value_wei=unit.value,
+            proxy=unit.proxy,
+            initialize=self.call(unit.initialize, (*path, "initialize")) if unit.initialize else None,
+            upgrade=self.call(unit.upgrade, (*path, "upgrade")) if unit.upgrade else None,
+            proxy_owner=DEPLOYER if owner is None else self.value(owner, (*path, "proxy-owner")),
+            create2_salt=_salt(unit.create2),
+            libraries={k: self.value(v, (*path, "libraries", k)) for k, v in unit.libraries.items()},
+            after=unit.after,
+            authority=None if unit.authority is None else self.value(unit.authority, (*path, "authority")),
+            replace=unit.replace,
+        )
+
+    def call_unit(self, name: str, unit: CallSpec) -> CallUnit:
+        path: Path = ("calls", name)
+        return CallUnit(
+            name=name,
+            to=self.value(unit.to, (*path, "to")),
+            call=self.call(unit, path),
+            unless=self.unless(unit.unless, (*path, "unless")) if unit.unless else None,
+            after=unit.after,
+            authority=None if unit.authority is None else self.value(unit.authority, (*path, "authority")),
+        )
+
+    def call(self, function: FunctionSpec | CallSpec, path: Path) -> Call:
+        return Call(function.call, self.values(function.args, (*path, "args")), function.value)
+
+    def unless(self, unless: UnlessSpec, path: Path) -> Unless:
+        return Unless(
+            unless.call, self.values(unless.args, (*path, "args")), self.value(unless.equals, (*path, "equals"))
+        )
+
+    def check(self, name: str, check: CheckSpec) -> Check:
+        path: Path = ("checks", name)
+        return Check(
+            name=name,
+            on=self.value(check.on, (*path, "on")),
+            signature=check.call,
+            args=self.values(check.args, (*path, "args")),
+            equals=self.value(check.equals, (*path, "equals")),
+        )
+
+    def values(self, values: tuple[Any, ...], path: Path) -> tuple[Value, ...]:
+        return tuple(self.value(value, (*path, position)) for position, value in enumerate(values))
+
+    def value(self, value: Any, path: Path) -> Value:
+        if isinstance(value, Mapping):
+            return {key: self.value(item, (*path, key)) for key, item in value.items()}
+        try:
+            return resolve(value, self.scope, path, self.locate)
+        except ManifestInvalid as problem:
+            self.problems.append(problem)
+            return ""
+
+
+def _salt(text: str | None) -> bytes | None:
+    """CREATE2's 32-byte salt: 0x and 64 hex digits as they are, any other text hashed."""
+    if text is None:
+        return None
+    return bytes.fromhex(text[2:]) if text.startswith("0x") else keccak256(text.encode())

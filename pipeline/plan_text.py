@@ -1,0 +1,68 @@
+"""The plan for people: what happens to each unit, every transaction decoded, and what it may cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chains.evm.actions import Action, EvmPlan
+from chains.evm.fees import ether, gwei
+from pipeline.plan import Plan
+
+__all__ = ["render_plan"]
+
+_MARKS = {"create": "+", "replace": "±", "upgrade": "↑", "call": "→", "adopt": "=", "unchanged": " ", "skip": " "}
+_LONG = 66
+
+
+def render_plan(plan: Plan, currency: str) -> str:
+    """Plain text, the same on a terminal, in a log and in a pull request."""
+    body = plan.body
+    lines = [
+        f"{plan.project} {plan.version} → {plan.target}: {body.chain['name']} (chain {body.chain['id']})",
+        f"  plan    {plan.digest}",
+        f"  bundle  {plan.bundle}",
+        f"  commit  {plan.commit or 'none'}{' + uncommitted changes' if plan.dirty else ''}",
+        f"  signer  {body.deployer}, nonce {body.observed['nonce']}",
+        "",
+    ]
+    width = max((len(u.name) for u in body.units), default=0)
+    for unit in body.units:
+        place = unit.after.get("address") or ""
+        lines.append(f"  {_MARKS[unit.change]} {unit.name:<{width}}  {unit.change:<9} {place or unit.reason}")
+    if body.actions:
+        lines += ["", *_transactions(body), "", *_costs(body, currency)]
+    return "\n".join(lines)
+
+
+def _transactions(body: EvmPlan) -> list[str]:
+    lines = [f"  {len(body.actions)} transactions, simulated in this order:"]
+    for action in body.actions:
+        lines.append(f"  {action.nonce:>5}  {action.title}  ({action.gas_estimate:,} gas)")
+        target = action.address or action.to
+        lines.append(f"         {'at' if action.address else 'to'} {target}{_value(action)}")
+        lines += [f"         {a['name'] or a['type']} = {_short(a['value'])}" for a in action.args]
+        if action.ready:
+            lines.append(f"         not before its delay of {action.ready.delay_s} s is over")
+    return lines
+
+
+def _value(action: Action) -> str:
+    return f", with {ether(action.value_wei)}" if action.value_wei else ""
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _LONG else f"{text[:_LONG]}… ({len(text)} characters)"
+
+
+def _costs(body: EvmPlan, currency: str) -> list[str]:
+    estimate, limits = body.estimate, body.limits
+    cap = limits["max_cost_wei"]
+    gas_limit = sum(a.gas_limit for a in body.actions)
+    worst = f"at most {ether(int(estimate['worst_cost_wei']), currency)}"
+    allowed = f", allowed {ether(int(cap), currency)}" if cap else ""
+    return [
+        f"  gas     {estimate['gas']:,}, limit {gas_limit:,} (+{limits['gas_margin_percent']} %)",
+        f"  fees    base {gwei(int(estimate['base_fee_wei']))}, at most {gwei(int(estimate['max_fee_per_gas_wei']))}",
+        f"  cost    about {ether(int(estimate['cost_wei']), currency)}, {worst}{allowed}",
+    ]

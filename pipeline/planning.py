@@ -1,0 +1,40 @@
+"""A plan without a deployment: for ``ship plan``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chains.errors import Refused
+from pipeline.manifest.project import load_project
+from pipeline.manifest.target import load_target
+from pipeline.plan import Plan
+from pipeline.session import open_session
+from pipeline.step import Runner
+from pipeline.steps.build import Build
+from pipeline.steps.plan import Planning
+from pipeline.steps.preflight import Preflight
+from pipeline.ui.base import Ui
+
+__all__ = ["UnfinishedPlan", "plan_project"]
+
+
+class UnfinishedPlan(Refused):
+    """SHIP-P05: an accepted plan is still unfinished."""
+
+    code = "SHIP-P05"
+
+
+def plan_project(root: Path, target_name: str, ui: Ui) -> tuple[Plan, str]:
+    """The plan for the target as it is now, and the chain's currency. Reads only."""
+    project = load_project(root)
+    target = load_target(project, target_name)
+    run = Runner(ui)
+    with open_session(project, target, ui, purpose=f"ship plan --chain {target.name}", write=False) as session:
+        ready = run(Preflight(session))
+        if ready.unfinished:
+            raise UnfinishedPlan(
+                f"plan {ready.unfinished[:12]} of an earlier run is unfinished on {target.name}",
+                remedy=f"`ship deploy --chain {target.name}` carries it on, `--replan` gives it up.",
+            )
+        bundle = run(Build(project, (target,)))
+        return run(Planning(session, bundle, ready)), session.chain.identity.currency

@@ -1,0 +1,156 @@
+"""The release record: what runs where, how it got there, who signed it, and what proves it.
+
+A pure function of the journal, so that a run killed before the file was written derives the same bytes again. Canonical
+JSON in a readable layout; beside it an in-toto Statement (v1) that names the record and the bundle by sha256.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from chains.base import Row
+from chains.canonical import digest, pretty, sha256_hex
+from chains.errors import Refused, Where
+from chains.evm.actions import EvmPlan
+from chains.evm.live import live_units
+from chains.files import write_atomic
+from pipeline import __version__
+from pipeline.plan import Plan
+
+__all__ = ["RecordInvalid", "derive_record", "load_record", "statement", "statement_path", "write_record"]
+
+SCHEMA = 1
+KIND = "contract-ship/record"
+PREDICATE_TYPE = "https://contract-ship.dev/release/v1"
+
+
+class RecordInvalid(Refused):
+    """SHIP-R01: the file is not a release record."""
+
+    code = "SHIP-R01"
+
+
+def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]) -> dict[str, Any]:
+    """The record of ``plan``, whose proofs and checks the journal holds (``plan.proven``)."""
+    accepted = _last(rows, "plan.accepted", plan.digest)
+    proven = _last(rows, "plan.proven", plan.digest)
+    seen = [row for row in rows if row.seq <= proven.seq]
+    transactions = [_transaction(row, bodies) for row in seen if row.kind == "tx.final"]
+    changes = {u.name: u for u in plan.body.units}
+    live = live_units(seen, bodies)
+    units = {}
+    for name, planned in changes.items():
+        unit = live.get(name)
+        own = [t for t in transactions if t["unit"] == name]
+        after = unit.to_json() if unit else dict(planned.after)
+        after.pop("created")
+        units[name] = {
+            **after,
+            "change": planned.change,
+            "reason": planned.reason,
+            "transactions": [t["hash"] for t in own],
+        }
+    gas = sum(t["gas_used"] for t in transactions if t["plan"] == plan.digest)
+    cost_wei = sum(int(t["cost_wei"]) for t in transactions if t["plan"] == plan.digest)
+    return {
+        "schema": SCHEMA,
+        "kind": KIND,
+        "project": plan.project,
+        "version": plan.version,
+        "tag": plan.tag,
+        "target": plan.target,
+        "chain": dict(plan.body.chain),
+        "commit": plan.commit,
+        "dirty": plan.dirty,
+        "bundle": plan.bundle,
+        "plan": plan.digest,
+        "inputs": plan.inputs,
+        "signer": plan.body.deployer,
+        "approved_by": accepted.data["approved_by"],
+        "accepted_at": accepted.at,
+        "proven_at": proven.at,
+        "gates": accepted.data["gates"],
+        "units": units,
+        "transactions": [t for t in transactions if t["plan"] == plan.digest or t["unit"] in units],
+        "proofs": proven.data["proofs"],
+        "checks": proven.data["checks"],
+        "cost": {"gas": gas, "wei": str(cost_wei)},
+        "journal": {"rows": proven.seq + 1},
+        "ship": __version__,
+    }
+
+
+def _last(rows: Sequence[Row], kind: str, plan: str) -> Row:
+    return next(row for row in reversed(rows) if row.kind == kind and row.data["plan"] == plan)
+
+
+def _transaction(row: Row, bodies: Mapping[str, EvmPlan]) -> dict[str, Any]:
+    data = row.data
+    action = next(a for a in bodies[data["plan"]].actions if a.id == data["action"])
+    return {
+        "plan": data["plan"],
+        "action": action.id,
+        "unit": action.unit,
+        "title": action.title,
+        "hash": data["hash"],
+        "nonce": data["nonce"],
+        "block_number": data["block_number"],
+        "block_hash": data["block_hash"],
+        "gas_used": data["gas_used"],
+        "gas_price_wei": data["gas_price_wei"],
+        "cost_wei": str(data["gas_used"] * int(data["gas_price_wei"]) + action.value_wei),
+        "address": data["address"],
+        "code_keccak256": data["code_keccak256"],
+        "finality": data["finality"],
+    }
+
+
+def statement(record: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """An in-toto Statement (https://in-toto.io/Statement/v1) about the record file called ``name`` and its bundle."""
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [
+            {"name": name, "digest": {"sha256": sha256_hex(pretty(record))}},
+            {"name": "bundle.json", "digest": {"sha256": record["bundle"]}},
+        ],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            key: record[key] for key in ("project", "version", "target", "chain", "commit", "plan", "signer", "units")
+        },
+    }
+
+
+def statement_path(record: Path) -> Path:
+    return record.with_suffix(".intoto.json")
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> str:
+    """Write record and statement; gives the sha256 of the record's bytes. The same record again changes nothing."""
+    data = pretty(record)
+    if not path.exists() or path.read_bytes() != data:
+        write_atomic(path, data)
+    write_atomic(statement_path(path), pretty(statement(record, path.name)))
+    return sha256_hex(data)
+
+
+def load_record(path: Path) -> dict[str, Any]:
+    """Read a record. Raises ``RecordInvalid``."""
+    try:
+        data = json.loads(path.read_bytes())
+        if data["schema"] != SCHEMA or data["kind"] != KIND:
+            raise ValueError("another kind of file, or a newer one")
+        digest(data)
+        return dict(data)
+    except OSError as error:
+        raise RecordInvalid(
+            f"the record cannot be read: {error.strerror}",
+            where=Where(str(path)),
+            remedy="`ship record show` lists records.",
+        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise RecordInvalid(
+            f"not a release record: {error}", where=Where(str(path)), remedy="Restore it from version control."
+        ) from error

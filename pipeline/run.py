@@ -1,0 +1,190 @@
+"""The pipeline, in order: the one place that shows what a release consists of.
+
+    preflight → build → gates → plan → approve → sign and deploy → verify → check → record
+
+A run that finds an accepted plan unfinished carries that plan on, with its own bundle; a run that finds nothing to do
+says so and sends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chains.errors import Refused
+from chains.evm.lifecycle import TxState, fold
+from pipeline.bundle import Bundle, load_bundle
+from pipeline.gates.base import GateResult
+from pipeline.manifest.project import Project
+from pipeline.manifest.target import Target
+from pipeline.outcome import Outcome, UnitOutcome
+from pipeline.plan import Plan, load_plan
+from pipeline.session import Session, open_session
+from pipeline.signing.opening import PasswordSource
+from pipeline.step import Runner, Skip
+from pipeline.steps.approve import Approve
+from pipeline.steps.arguments import CheckArguments
+from pipeline.steps.build import Build
+from pipeline.steps.check import Check
+from pipeline.steps.deploy import Deploy, Sent
+from pipeline.steps.gates import Gates
+from pipeline.steps.plan import Planning
+from pipeline.steps.preflight import Preflight
+from pipeline.steps.record import Record
+from pipeline.steps.verify import Verify
+from pipeline.ui.base import Ui
+
+__all__ = ["DeployOptions", "deploy"]
+
+
+class NothingToReplan(Refused):
+    """SHIP-P04: ``--replan`` was asked for while a transaction is still on its way."""
+
+    code = "SHIP-P04"
+
+
+class OtherPlanUnfinished(Refused):
+    """SHIP-P06: ``--plan`` names a plan while another one is unfinished."""
+
+    code = "SHIP-P06"
+
+
+@dataclass(frozen=True)
+class DeployOptions:
+    """``saved`` is a plan file to be held to; ``replan`` gives up what an unfinished plan has not yet sent."""
+
+    yes: bool
+    password: PasswordSource
+    saved: Path | None = None
+    replan: bool = False
+
+
+def deploy(project: Project, target: Target, options: DeployOptions, ui: Ui, outcome: Outcome) -> None:
+    """Release ``project`` to ``target``. ``outcome`` is filled in as far as the run comes; errors are raised."""
+    purpose = f"ship deploy --chain {target.name}"
+    with open_session(project, target, ui, purpose=purpose, write=True) as session:
+        try:
+            _deploy(session, options, outcome, Runner(ui))
+        finally:
+            outcome.units = unit_outcomes(session, outcome)
+
+
+def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Runner) -> None:
+    # 1. The right chain, the right journal, a usable signer.
+    ready = run(Preflight(session))
+    unfinished = _to_carry_on(session, ready.unfinished, options)
+    if unfinished is not None:
+        # An earlier run stopped part-way: its plan, its bundle, its gates.
+        plan = session.plan(unfinished)
+        bundle = load_bundle(session.state.project.bundles, plan.bundle)
+        session.ui.note(f"going on with plan {plan.digest[:12]} of an earlier run")
+    else:
+        # 2. Source to bytes. 3. Everything that must pass before those bytes may be planned.
+        bundle = run(Build(session.project, (session.target,)))
+        run(CheckArguments(session, bundle, ready))
+        results = run(Gates(session.project, bundle))
+        # 4. What differs from the chain. 5. A yes to exactly that.
+        plan = run(Planning(session, bundle, ready, options.saved))
+        outcome.plan, outcome.bundle = plan.digest, bundle.digest
+        if _recorded(session, plan):
+            run.skip("deploying", Skip("the chain holds this release, and it is recorded"))
+            outcome.record = str(record_path_of(session, plan))
+            return
+        run(Approve(session, plan, _evidence(results), options.yes))
+    outcome.plan, outcome.bundle = plan.digest, bundle.digest
+    # 6. Every transaction through the journal onto the chain.
+    sent = _send(session, plan, bundle, options, outcome, run)
+    # 7. Our own proof of the bytes. 8. The project's checks. 9. The record.
+    proofs = run(Verify(session, plan, bundle, sent))
+    checks = run(Check(session, plan))
+    recorded = run(Record(session, plan, proofs, checks))
+    outcome.record = str(recorded.path.relative_to(session.project.root))
+
+
+def _send(session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, outcome: Outcome, run: Runner) -> Sent:
+    if not plan.body.actions:
+        run.skip(Deploy.title, Skip("nothing to send"))
+        return Sent({}, 0)
+    step = Deploy(session, plan, bundle, options.password)
+    try:
+        return run(step)
+    finally:
+        outcome.sent = step.sender.sent if step.sender else 0
+
+
+def _evidence(results: list[GateResult]) -> tuple[dict[str, object], ...]:
+    return tuple(result.to_json() for result in results)
+
+
+def _recorded(session: Session, plan: Plan) -> bool:
+    """Nothing to send, nothing adopted, and a record of this version says what is live."""
+    quiet = all(unit.change in {"unchanged", "skip"} for unit in plan.body.units)
+    return quiet and not plan.body.actions and session.state.record(plan.tag).exists()
+
+
+def record_path_of(session: Session, plan: Plan) -> Path:
+    """The newest record of the plan's version on this target, relative to the project."""
+    newest = session.state.record(plan.tag)
+    revision = 2
+    while (path := session.state.record(plan.tag, revision)).exists():
+        newest, revision = path, revision + 1
+    return newest.relative_to(session.project.root)
+
+
+def _to_carry_on(session: Session, unfinished: str | None, options: DeployOptions) -> str | None:
+    """The unfinished plan to go on with. One of which nothing was reserved yet is dropped: a new plan is as good."""
+    if unfinished is None:
+        return None
+    states = fold(session.rows, unfinished)
+    if options.replan or not states:
+        _abandon(session, unfinished, states, "--replan" if options.replan else "nothing of it was signed")
+        return None
+    if options.saved is not None and load_plan(options.saved).digest != unfinished:
+        raise OtherPlanUnfinished(
+            f"plan {unfinished[:12]} of an earlier run is unfinished, and --plan names another one",
+            remedy=f"Run `ship deploy --chain {session.target.name}` to finish it first, or give it up with --replan.",
+        )
+    return unfinished
+
+
+def _abandon(session: Session, digest: str, states: Mapping[str, TxState], reason: str) -> None:
+    """Give up an unfinished plan. Refused while one of its transactions could still be mined."""
+    on_its_way = [s.action for s in states.values() if s.stage in {"signed", "mined"}]
+    if on_its_way:
+        raise NothingToReplan(
+            f"{', '.join(on_its_way)} of the unfinished plan may still be mined",
+            remedy="Run without --replan until it has settled.",
+        )
+    assert session.journal is not None
+    session.journal.append("plan.abandoned", {"plan": digest, "reason": reason})
+
+
+def unit_outcomes(session: Session, outcome: Outcome) -> dict[str, UnitOutcome]:
+    """Every unit of the plan this run worked on: address, transaction, state."""
+    if outcome.plan is None or outcome.plan not in session.plans:
+        return {name: UnitOutcome(unit.address, None, "unchanged") for name, unit in session.live().items()}
+    plan = session.plans[outcome.plan]
+    states = fold(session.rows, plan.digest)
+    proven = {
+        proof["action"]
+        for row in session.rows
+        if row.kind == "plan.proven" and row.data["plan"] == plan.digest
+        for proof in row.data["proofs"]
+    }
+    units = {}
+    for planned in plan.body.units:
+        actions = [a for a in plan.body.actions if a.unit == planned.name]
+        address = planned.after.get("address")
+        if not actions:
+            word = {"skip": "skipped", "adopt": "adopted"}.get(planned.change, "unchanged")
+            units[planned.name] = UnitOutcome(address, None, word)
+            continue
+        last = states.get(actions[-1].id)
+        stages: list[str] = [states[a.id].stage if a.id in states else "planned" for a in actions]
+        stage = next((s for s in stages if s != "final"), "final")
+        if stage == "final" and any(a.id in proven for a in actions):
+            stage = "proven"
+        transaction = (last.mined.hash if last.mined else last.attempts[-1].hash) if last and last.attempts else None
+        units[planned.name] = UnitOutcome(address, transaction, stage)
+    return units

@@ -1,0 +1,68 @@
+"""Recording: the release record and its statement, derived from the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chains.evm.chain import CheckResult
+from chains.evm.verify.bytecode import Proof
+from pipeline.journal import Journal
+from pipeline.plan import Plan
+from pipeline.record import derive_record, load_record, write_record
+from pipeline.session import Session
+
+__all__ = ["Record", "Recorded", "record_path"]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Where the record lies, and the sha256 of its bytes."""
+
+    path: Path
+    sha256: str
+
+
+def record_path(session: Session, plan: Plan) -> Path:
+    """Where this plan's record goes. On the local chain a version may be released again: then beside the first."""
+    revision = 1
+    while True:
+        path = session.state.record(plan.tag, revision)
+        if not path.exists() or load_record(path)["plan"] == plan.digest:
+            return path
+        revision += 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """Writes proofs and checks to the journal, then what follows from it, then that the plan is finished."""
+
+    session: Session
+    plan: Plan
+    proofs: list[Proof]
+    checks: list[CheckResult]
+    title: str = "recording the release"
+
+    def run(self) -> Recorded:
+        journal = self.session.journal
+        assert journal is not None
+        if not self._proven(journal):
+            evidence: dict[str, Any] = {
+                "plan": self.plan.digest,
+                "proofs": [p.to_json() for p in self.proofs],
+                "checks": [c.to_json() for c in self.checks],
+            }
+            journal.append("plan.proven", evidence)
+        record = derive_record(self.plan, self.session.bodies(), journal.rows)
+        path = record_path(self.session, self.plan)
+        sha256 = write_record(path, record)
+        relative = str(path.relative_to(self.session.project.root))
+        journal.append("plan.finished", {"plan": self.plan.digest, "record": relative, "sha256": sha256})
+        return Recorded(path, sha256)
+
+    def _proven(self, journal: Journal) -> bool:
+        return any(r.kind == "plan.proven" and r.data["plan"] == self.plan.digest for r in journal.rows)
+
+    def summary(self, result: Recorded) -> str:
+        return f"{result.path.relative_to(self.session.project.root)}, sha256 {result.sha256[:12]}"
