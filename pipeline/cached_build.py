@@ -17,8 +17,12 @@ def cached_bundle(project: Project, wanted: list[str]) -> Bundle | None:
     from pipeline.building import Recipe
 
     recipe = Recipe(project.name, project.evm_root, ProjectState(project.root).work, tuple(sorted(wanted)))
-    try:
-        workspace = open_workspace(recipe.root, recipe.build_folder)
-        return recipe.cache.find(Question(workspace, recipe.project, recipe.wanted))
-    except ShipError:
-        return None
+    for own_compilers in (True, False):  # ours, or those a project needed beyond ours
+        try:
+            workspace = open_workspace(recipe.root, recipe.build_folder, own_compilers=own_compilers)
+            found = recipe.cache.find(Question(workspace, recipe.project, recipe.wanted))
+        except ShipError:
+            return None
+        if found is not None:
+            return found
+    return None
