@@ -130,7 +130,9 @@ def _bundle(recipe: Recipe, output: BuildOutput) -> Bundle:
 
 def _workspace(recipe: Recipe) -> Workspace:
     """With the compilers the last build used: ours, or after ours did not suffice, the user's."""
-    return open_workspace(recipe.root, recipe.build_folder, own_compilers=_state(recipe).get("own_compilers") is not False)
+    return open_workspace(
+        recipe.root, recipe.build_folder, own_compilers=_state(recipe).get("own_compilers") is not False
+    )
 
 
 def _state(recipe: Recipe) -> dict[str, object]:

@@ -28,7 +28,9 @@ def file_digests(root: Path, names: Iterable[str], *, text: bool = False) -> dic
     return digests
 
 
-def tree(root: Path, folder: str, *, skip: Iterable[str] = (), wanted: Callable[[str], bool] = lambda _: True) -> list[str]:
+def tree(
+    root: Path, folder: str, *, skip: Iterable[str] = (), wanted: Callable[[str], bool] = lambda _: True
+) -> list[str]:
     """Every file below ``root/folder`` whose name is ``wanted``, as sorted names relative to ``root``.
 
     Hidden folders and the ``skip`` ones (relative to ``root``) are left out.

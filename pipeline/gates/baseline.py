@@ -63,7 +63,9 @@ def _entry(path: Path, number: int, entry: object) -> Accepted:
     for key in _KEYS:
         value = entry.get(key)
         if not isinstance(value, str) or not value.strip():
-            raise _invalid(path, f"has no `{key}` in entry {number} ({entry.get('check') or entry.get('id') or 'unnamed'})")
+            raise _invalid(
+                path, f"has no `{key}` in entry {number} ({entry.get('check') or entry.get('id') or 'unnamed'})"
+            )
     return Accepted(**{key: entry[key].strip() for key in _KEYS})
 
 

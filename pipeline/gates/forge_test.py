@@ -183,7 +183,9 @@ def _counterexample(found: Any) -> str:
     if "Single" in found:
         return f"args ({found['Single'].get('args')})"
     calls = found["Sequence"][1] if "Sequence" in found else []
-    return " → ".join(f"{call.get('func_name') or call.get('calldata')}({call.get('args') or ''})" for call in calls[:10])
+    return " → ".join(
+        f"{call.get('func_name') or call.get('calldata')}({call.get('args') or ''})" for call in calls[:10]
+    )
 
 
 def _describe(test: _Test) -> str:

@@ -35,7 +35,11 @@ class GatesFailed(Refused):
         super().__init__(
             cause,
             remedy="Repair what is named and run again"
-            + ("; an accepted Slither finding goes into the baseline, with a reason and a name." if _slither(failed) else "."),
+            + (
+                "; an accepted Slither finding goes into the baseline, with a reason and a name."
+                if _slither(failed)
+                else "."
+            ),
         )
         self.cause = printable(cause, 12_000)  # every failing test is worth its line
         self.results = results

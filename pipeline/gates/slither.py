@@ -150,7 +150,9 @@ class Slither:
         ]
         root = context.workspace.root
         if (root / _OWN_CONFIG).exists():
-            details.append(f"{_OWN_CONFIG} is not read: it can hide findings without a reason; use the baseline or `exclude`")
+            details.append(
+                f"{_OWN_CONFIG} is not read: it can hide findings without a reason; use the baseline or `exclude`"
+            )
         counts = Counter(f.impact.lower() for f in found)
         shown = ", ".join(f"{counts[i]} {i}" for i in sorted(counts, key=lambda i: -_RANK.get(i, 4))) or "no findings"
         notes = [shown]
