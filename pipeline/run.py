@@ -15,7 +15,6 @@ from pathlib import Path
 from chains.errors import Refused
 from chains.evm.lifecycle import TxState, fold
 from pipeline.bundle import Bundle, load_bundle
-from pipeline.gates.base import GateResult
 from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
 from pipeline.outcome import Outcome, UnitOutcome
@@ -28,7 +27,7 @@ from pipeline.steps.arguments import CheckArguments
 from pipeline.steps.build import Build
 from pipeline.steps.check import Check
 from pipeline.steps.deploy import Deploy, Sent
-from pipeline.steps.gates import Gates
+from pipeline.steps.gates import Judge
 from pipeline.steps.plan import Planning
 from pipeline.steps.preflight import Preflight
 from pipeline.steps.record import Record
@@ -81,9 +80,10 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
         session.ui.note(f"going on with plan {plan.digest[:12]} of an earlier run")
     else:
         # 2. Source to bytes. 3. Everything that must pass before those bytes may be planned.
-        bundle = run(Build(session.project, (session.target,)))
+        built = run(Build(session.project, (session.target,), session.ui))
+        bundle = built.bundle
         run(CheckArguments(session, bundle, ready))
-        results = run(Gates(session.project, bundle))
+        results = run(Judge(session.project, built, session.ui))
         # 4. What differs from the chain. 5. A yes to exactly that.
         plan = run(Planning(session, bundle, ready, options.saved))
         outcome.plan, outcome.bundle = plan.digest, bundle.digest
@@ -91,7 +91,7 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
             run.skip("deploying", Skip("the chain holds this release, and it is recorded"))
             outcome.record = str(record_path_of(session, plan))
             return
-        run(Approve(session, plan, _evidence(results), options.yes))
+        run(Approve(session, plan, tuple(r.to_json() for r in results), options.yes))
     outcome.plan, outcome.bundle = plan.digest, bundle.digest
     # 6. Every transaction through the journal onto the chain.
     sent = _send(session, plan, bundle, options, outcome, run)
@@ -111,10 +111,6 @@ def _send(session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, 
         return run(step)
     finally:
         outcome.sent = step.sender.sent if step.sender else 0
-
-
-def _evidence(results: list[GateResult]) -> tuple[dict[str, object], ...]:
-    return tuple(result.to_json() for result in results)
 
 
 def _recorded(session: Session, plan: Plan) -> bool:
