@@ -29,9 +29,9 @@ class Release:
         assert result.exit_code == 0, result.output
         return dict(json.loads(result.stdout))
 
-    def ship(self, *arguments: str, input: str | None = None) -> Result:
+    def ship(self, *arguments: str) -> Result:
         """Run ``ship`` as the command line does, errors shown; gives output and exit code."""
-        return run_ship(*arguments, "-C", str(self.root), input=input)
+        return run_ship(*arguments, "-C", str(self.root))
 
     def edit(self, file: str, old: str, new: str) -> None:
         path = self.root / file
@@ -40,7 +40,7 @@ class Release:
         path.write_text(text.replace(old, new))
 
 
-def run_ship(*arguments: str, input: str | None = None) -> Result:
+def run_ship(*arguments: str) -> Result:
     import click
 
     from pipeline.cli.group import ship
@@ -52,7 +52,7 @@ def run_ship(*arguments: str, input: str | None = None) -> Result:
         sys.argv = ["ship", *rest]
         sys.exit(guarded(ship))
 
-    return CliRunner().invoke(shell, list(arguments), input=input)
+    return CliRunner().invoke(shell, list(arguments))
 
 
 @pytest.fixture(scope="session")
