@@ -11,7 +11,7 @@ __all__ = ["render_verified"]
 
 _REEXECUTION = {
     "match": "re-execution",
-    "differs": "re-execution differs: its constructor depends on the chain's state",
+    "differs": "re-execution differs where its constructor read its own address or the chain",
     "unavailable": "not re-executed",
 }
 
