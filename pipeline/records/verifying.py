@@ -48,7 +48,8 @@ def verify_records(root: Path, tag: str | None, target: str | None) -> list[Reco
 def _signatures(evidence: Evidence) -> Iterator[Finding]:
     """Every transaction the journal holds in raw form: its hash, and who signed it."""
     record, plan = evidence.record, evidence.plan
-    if record is None or plan is None:
+    if record is None or plan is None or evidence.rows is None:
+        yield Finding("signatures", "signer", "note", "not recovered: journal or plan is not whole")
         return
     signed = [row for row in evidence.seen if row.kind == "tx.signed" and row.data["plan"] == record["plan"]]
     problems = []
