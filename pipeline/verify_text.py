@@ -25,6 +25,16 @@ def render_verified(verified: Verified) -> list[str]:
         (state_cell(p.state), p.creation.name, p.creation.address, f"v{p.creation.plan.version}", _note(p))
         for p in verified.proofs
     ]
+    rows += [
+        (
+            state_cell("ok" if s.passed else "failed"),
+            f"{s.name} slot",
+            s.found,
+            "",
+            "in use" if s.passed else "not recorded",
+        )
+        for s in verified.slots
+    ]
     proven = len(verified.of("proven"))
     exact = sum(p.proof is not None and p.proof.reexecution == "match" for p in verified.of("proven"))
     last = f"{proven} of {len(verified.proofs)} contracts on {where} proven, {exact} reproduced byte for byte"
