@@ -11,7 +11,6 @@ from chains.errors import Refused
 from chains.evm.actions import Action, EvmPlan, PlannedCheck
 from chains.evm.address import checksum
 from chains.evm.fees import CostAboveCap, FeeCaps, InsufficientFunds, current_fees, ether
-from chains.evm.lifecycle import TxState
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node, check_identity
 from chains.evm.planner import Draft, Sources, lay_out
@@ -19,7 +18,7 @@ from chains.evm.proxies import expected_slots
 from chains.evm.sender import Finality, Sender, SendSettings, TransactionSigner
 from chains.evm.simulate import SimulationUnsupported, shown, simulate
 from chains.evm.units import EvmUnits
-from chains.evm.verify.bytecode import Proof, prove_creation, runtime_problem
+from chains.evm.verify.bytecode import runtime_problem
 from chains.rpc import Rpc, RpcDown, RpcFault, RpcUnknown
 
 __all__ = ["ChainIdentity", "CheckResult", "EvmChain", "EvmPolicy", "NoSimulation"]
@@ -225,21 +224,6 @@ class EvmChain:
         )
 
     # -- prove and observe ---------------------------------------------------------------------------------------
-
-    def prove(self, plan: EvmPlan, states: Mapping[str, TxState], sources: Sources) -> list[Proof]:
-        """Our own proof of every contract the plan created."""
-        proofs = []
-        for action in plan.actions:
-            if action.source is None:
-                continue
-            mined = states[action.id].mined
-            assert mined is not None
-            proofs.append(
-                prove_creation(
-                    self.rpc, sources(action.source), action, sender=plan.deployer, transaction_hash=mined.hash
-                )
-            )
-        return proofs
 
     def check(self, checks: Sequence[PlannedCheck]) -> list[CheckResult]:
         """Read every check in one batch."""
