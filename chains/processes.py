@@ -143,30 +143,27 @@ def run_tool(
     assert process.stdout is not None
     assert process.stderr is not None
     readers = _Reader(process.stdout, capture_bytes), _Reader(process.stderr, capture_bytes)
+    # A thread of its own, because Popen.wait with a timeout polls.
+    waiter = threading.Thread(target=process.wait, daemon=True)
     try:
+        for thread in (*readers, waiter):
+            thread.start()
         if group is not None:
             group.add(process)
-        for reader in readers:
-            reader.start()
-        # The pipes close when the program ends: waiting on them wakes at once, where Popen.wait(timeout) polls.
-        for reader in readers:
-            reader.join(max(0.0, began_s + timeout_s - time.monotonic()))
-        try:
-            process.wait(max(0.05, began_s + timeout_s - time.monotonic()))
-        except subprocess.TimeoutExpired as error:
+        waiter.join(timeout_s)
+        if waiter.is_alive():
             raise ToolTimedOut(
                 f"{name} did not end within {timeout_s:.0f} s and was stopped",
                 remedy=f"Run `{name} {' '.join(command[1:3])}` by itself to see where it hangs.",
-            ) from error
+            )
     finally:
-        if process.poll() is None:
+        if waiter.is_alive():
             _kill(process)
-        elif any(reader.is_alive() for reader in readers):
+        for reader in readers:
+            reader.join(_GRACE_S)
+        if any(reader.is_alive() for reader in readers):
             # It ended, and left something behind that still holds its pipes.
             _signal(process, signal.SIGKILL)
-        for reader in readers:
-            if reader.ident is not None:
-                reader.join(_GRACE_S)
         if group is not None:
             group.remove(process)
     return Finished(

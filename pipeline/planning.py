@@ -36,5 +36,5 @@ def plan_project(root: Path, target_name: str, ui: Ui) -> tuple[Plan, str]:
                 f"plan {ready.unfinished[:12]} of an earlier run is unfinished on {target.name}",
                 remedy=f"`ship deploy --chain {target.name}` carries it on, `--replan` gives it up.",
             )
-        bundle = run(Build(project, (target,)))
+        bundle = run(Build(project, (target,), ui)).bundle
         return run(Planning(session, bundle, ready)), session.chain.identity.currency

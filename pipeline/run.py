@@ -8,25 +8,26 @@ says so and sends nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from chains.errors import Refused
-from chains.evm.lifecycle import fold
+from chains.evm.lifecycle import TxState, fold
 from pipeline.bundle import Bundle, load_bundle
-from pipeline.gates.base import GateResult
 from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
 from pipeline.outcome import Outcome, UnitOutcome
-from pipeline.plan import Plan
+from pipeline.plan import Plan, load_plan
 from pipeline.session import Session, open_session
 from pipeline.signing.opening import PasswordSource
 from pipeline.step import Runner, Skip
 from pipeline.steps.approve import Approve
+from pipeline.steps.arguments import CheckArguments
 from pipeline.steps.build import Build
 from pipeline.steps.check import Check
-from pipeline.steps.deploy import Deploy, Sent
-from pipeline.steps.gates import Gates
+from pipeline.steps.deploy import Deploy
+from pipeline.steps.gates import Judge
 from pipeline.steps.plan import Planning
 from pipeline.steps.preflight import Preflight
 from pipeline.steps.record import Record
@@ -40,6 +41,12 @@ class NothingToReplan(Refused):
     """SHIP-P04: ``--replan`` was asked for while a transaction is still on its way."""
 
     code = "SHIP-P04"
+
+
+class OtherPlanUnfinished(Refused):
+    """SHIP-P06: ``--plan`` names a plan while another one is unfinished."""
+
+    code = "SHIP-P06"
 
 
 @dataclass(frozen=True)
@@ -65,18 +72,18 @@ def deploy(project: Project, target: Target, options: DeployOptions, ui: Ui, out
 def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Runner) -> None:
     # 1. The right chain, the right journal, a usable signer.
     ready = run(Preflight(session))
-    if options.replan and ready.unfinished:
-        _abandon(session, ready.unfinished)
-        ready = run(Preflight(session))
-    if ready.unfinished:
+    unfinished = _to_carry_on(session, ready.unfinished, options)
+    if unfinished is not None:
         # An earlier run stopped part-way: its plan, its bundle, its gates.
-        plan = session.plan(ready.unfinished)
+        plan = session.plan(unfinished)
         bundle = load_bundle(session.state.project.bundles, plan.bundle)
         session.ui.note(f"going on with plan {plan.digest[:12]} of an earlier run")
     else:
         # 2. Source to bytes. 3. Everything that must pass before those bytes may be planned.
-        bundle = run(Build(session.project, (session.target,)))
-        results = run(Gates(session.project, bundle))
+        built = run(Build(session.project, (session.target,), session.ui))
+        bundle = built.bundle
+        run(CheckArguments(session, bundle, ready))
+        results = run(Judge(session.project, built, session.ui))
         # 4. What differs from the chain. 5. A yes to exactly that.
         plan = run(Planning(session, bundle, ready, options.saved))
         outcome.plan, outcome.bundle = plan.digest, bundle.digest
@@ -84,30 +91,26 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
             run.skip("deploying", Skip("the chain holds this release, and it is recorded"))
             outcome.record = str(record_path_of(session, plan))
             return
-        run(Approve(session, plan, _evidence(results), options.yes))
+        run(Approve(session, plan, tuple(r.to_json() for r in results), options.yes))
     outcome.plan, outcome.bundle = plan.digest, bundle.digest
     # 6. Every transaction through the journal onto the chain.
-    sent = _send(session, plan, bundle, options, outcome, run)
+    _send(session, plan, bundle, options, outcome, run)
     # 7. Our own proof of the bytes. 8. The project's checks. 9. The record.
-    proofs = run(Verify(session, plan, bundle, sent))
+    proofs = run(Verify(session, plan))
     checks = run(Check(session, plan))
     recorded = run(Record(session, plan, proofs, checks))
     outcome.record = str(recorded.path.relative_to(session.project.root))
 
 
-def _send(session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, outcome: Outcome, run: Runner) -> Sent:
+def _send(session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, outcome: Outcome, run: Runner) -> None:
     if not plan.body.actions:
         run.skip(Deploy.title, Skip("nothing to send"))
-        return Sent({}, 0)
+        return
     step = Deploy(session, plan, bundle, options.password)
     try:
-        return run(step)
+        run(step)
     finally:
         outcome.sent = step.sender.sent if step.sender else 0
-
-
-def _evidence(results: list[GateResult]) -> tuple[dict[str, object], ...]:
-    return tuple(result.to_json() for result in results)
 
 
 def _recorded(session: Session, plan: Plan) -> bool:
@@ -125,9 +128,24 @@ def record_path_of(session: Session, plan: Plan) -> Path:
     return newest.relative_to(session.project.root)
 
 
-def _abandon(session: Session, digest: str) -> None:
+def _to_carry_on(session: Session, unfinished: str | None, options: DeployOptions) -> str | None:
+    """The unfinished plan to go on with. One of which nothing was reserved yet is dropped: a new plan is as good."""
+    if unfinished is None:
+        return None
+    states = fold(session.rows, unfinished)
+    if options.replan or not states:
+        _abandon(session, unfinished, states, "--replan" if options.replan else "nothing of it was signed")
+        return None
+    if options.saved is not None and load_plan(options.saved).digest != unfinished:
+        raise OtherPlanUnfinished(
+            f"plan {unfinished[:12]} of an earlier run is unfinished, and --plan names another one",
+            remedy=f"Run `ship deploy --chain {session.target.name}` to finish it first, or give it up with --replan.",
+        )
+    return unfinished
+
+
+def _abandon(session: Session, digest: str, states: Mapping[str, TxState], reason: str) -> None:
     """Give up an unfinished plan. Refused while one of its transactions could still be mined."""
-    states = fold(session.rows, digest)
     on_its_way = [s.action for s in states.values() if s.stage in {"signed", "mined"}]
     if on_its_way:
         raise NothingToReplan(
@@ -135,7 +153,7 @@ def _abandon(session: Session, digest: str) -> None:
             remedy="Run without --replan until it has settled.",
         )
     assert session.journal is not None
-    session.journal.append("plan.abandoned", {"plan": digest, "reason": "--replan"})
+    session.journal.append("plan.abandoned", {"plan": digest, "reason": reason})
 
 
 def unit_outcomes(session: Session, outcome: Outcome) -> dict[str, UnitOutcome]:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chains.base import Progress
+from chains.canonical import sha256_hex
 from chains.errors import Refused, Where
 from chains.evm.build_info import Contract, read_build_info
 from chains.evm.forge_config import ForgeConfig, read_config
 from chains.processes import Finished, ProcessGroup, run_tool
 from chains.tools import Tool, compiler_store, forge_environment, require_tool
 
-__all__ = ["BuildFailed", "BuildOutput", "BuildPaths", "CompilerMissing", "build", "build_environment"]
+__all__ = ["BuildFailed", "BuildOutput", "BuildPaths", "CompilerMissing", "Workspace", "build", "open_workspace"]
 
 BUILD_TIMEOUT_S = 1_800.0
 
@@ -34,18 +35,20 @@ class CompilerMissing(Refused):
 
 @dataclass(frozen=True)
 class BuildPaths:
-    """Where forge writes. Absolute; ``build_info`` holds one file for each compiler run of the release build."""
+    """Where forge writes; absolute. ``build_info`` gets a file for each compiler run, those of the tests too; ``release``
+    keeps the ones of the release build alone."""
 
     out: Path
     cache: Path
     build_info: Path
+    release: Path
 
 
 @dataclass(frozen=True)
-class BuildOutput:
-    """A finished release build. ``environment`` is what forge ran with: the tests must run with the same.
+class Workspace:
+    """A project and where its release build lies. ``environment`` is what forge runs with, for the build and the tests.
 
-    ``files`` are the sources that were compiled, as the compiler names them.
+    ``own_compilers``: the compilers of our toolchain folder serve it, not the user's.
     """
 
     root: Path
@@ -53,19 +56,33 @@ class BuildOutput:
     forge: Tool
     paths: BuildPaths
     environment: Mapping[str, str]
+    own_compilers: bool
+
+
+@dataclass(frozen=True)
+class BuildOutput:
+    """A finished release build."""
+
+    workspace: Workspace
     contracts: tuple[Contract, ...]
 
     @property
-    def files(self) -> frozenset[str]:
-        return frozenset(name for contract in self.contracts for name in contract.input["sources"])
+    def sources(self) -> dict[str, str]:
+        """Every source the compiler read: its name, and sha256 of the text it was given."""
+        read = {}
+        for run in {id(contract.input): contract.input for contract in self.contracts}.values():
+            read.update({name: sha256_hex(source["content"].encode()) for name, source in run["sources"].items()})
+        return read
 
 
 def _paths(config: ForgeConfig, work: Path) -> BuildPaths:
     # The developer's own out/ and cache/ stay as they are, unless the project's tests read from out/: then they must find
     # the release build there.
     if config.tests_read_out:
-        return BuildPaths(config.root / config.raw["out"], config.root / config.raw["cache_path"], work / "build-info")
-    return BuildPaths(work / "out", work / "cache", work / "build-info")
+        out, cache = config.root / config.raw["out"], config.root / config.raw["cache_path"]
+    else:
+        out, cache = work / "out", work / "cache"
+    return BuildPaths(out, cache, work / "build-info", work / "release")
 
 
 def build_environment(paths: BuildPaths, env: Mapping[str, str]) -> dict[str, str]:
@@ -93,6 +110,20 @@ def _targets(config: ForgeConfig, wanted: Iterable[str]) -> list[str]:
     return targets
 
 
+def open_workspace(root: Path, work: Path, *, own_compilers: bool = True) -> Workspace:
+    """Find forge and read the project's settings, compiling nothing. ``work`` is where release builds go.
+
+    Raises ``ToolMissing``, ``ToolUnsuitable`` and ``ProjectUnreadable``.
+    """
+    root, work = root.resolve(), work.resolve()
+    forge = require_tool("forge", root)
+    own_compilers = own_compilers and compiler_store(root) is not None
+    env = forge_environment(root, own_compilers=own_compilers)
+    config = read_config(root, forge.path, env)
+    paths = _paths(config, work)
+    return Workspace(root, config, forge, paths, build_environment(paths, env), own_compilers)
+
+
 def build(
     root: Path,
     work: Path,
@@ -105,44 +136,41 @@ def build(
     """Compile the Foundry project at ``root`` from nothing, with its own settings, into ``work``.
 
     Compiled are ``src`` and the files of the ``wanted`` sources, not the tests. Raises ``BuildFailed`` with the
-    compiler's words, ``CompilerMissing``, and what finding forge and reading the project raise.
+    compiler's words, ``CompilerMissing``, and what ``open_workspace`` raises.
     """
-    forge = require_tool("forge", root)
-    root = root.resolve()
-    own = compiler_store(root) is not None
-    env = forge_environment(root)
-    config = read_config(root, forge.path, env)
-    targets = _targets(config, wanted)
+    workspace = open_workspace(root, work)
+    targets = _targets(workspace.config, wanted)
     if progress is not None:
-        progress.note(f"forge {forge.version} builds {', '.join(targets)}")
-    paths = _paths(config, work.resolve())
-    env = build_environment(paths, env)
-    finished = _compile(forge, root, targets, paths, env, group, timeout_s)
-    if own and finished.exit_code != 0 and _compiler_missing(finished):
+        progress.note(f"forge {workspace.forge.version} builds {', '.join(targets)}")
+    finished = _compile(workspace, targets, group, timeout_s)
+    if workspace.own_compilers and finished.exit_code != 0 and _compiler_missing(finished):
         # Our folder holds some compilers; the user's own forge set-up may hold the one that is missing, or fetch it.
-        env = build_environment(paths, forge_environment(root, own_compilers=False))
-        again = _compile(forge, root, targets, paths, env, group, timeout_s)
-        finished = again if again.exit_code == 0 or not _compiler_missing(again) else finished
+        users = open_workspace(root, work, own_compilers=False)
+        again = _compile(users, targets, group, timeout_s)
+        if again.exit_code == 0 or "Compiler run failed" in again.text:
+            workspace, finished = users, again
     if finished.exit_code != 0:
-        raise _refusal(finished, root)
-    contracts = tuple(c for path in sorted(paths.build_info.glob("*.json")) for c in read_build_info(path))
+        raise _refusal(finished, workspace.root)
+    shutil.copytree(workspace.paths.build_info, workspace.paths.release)
+    files = sorted(workspace.paths.release.glob("*.json"))
+    contracts = tuple(contract for file in files for contract in read_build_info(file))
     if not contracts:
         raise BuildFailed(
-            f"forge found nothing to compile in {config.src}: {finished.text}",
-            where=Where(str(root / "foundry.toml")),
+            f"forge found nothing to compile in {workspace.config.src}: {finished.text}",
+            where=Where(str(workspace.root / "foundry.toml")),
             remedy="Set `src` in foundry.toml to the folder of the contracts.",
         )
-    return BuildOutput(root, config, forge, paths, env, contracts)
+    return BuildOutput(workspace, contracts)
 
 
-def _compile(
-    forge: Tool, root: Path, targets: list[str], paths: BuildPaths, env: Mapping[str, str], group: ProcessGroup | None,
-    timeout_s: float,
-) -> Finished:  # fmt: skip
+def _compile(workspace: Workspace, targets: list[str], group: ProcessGroup | None, timeout_s: float) -> Finished:
     # What an earlier run left could be taken for output of this one.
-    shutil.rmtree(paths.build_info, ignore_errors=True)
-    command: list[str | Path] = [forge.path, "build", "--force", "--root", root, "--color", "never", "--", *targets]
-    return run_tool(command, cwd=root, timeout_s=timeout_s, env=env, group=group)
+    for folder in (workspace.paths.build_info, workspace.paths.release):
+        shutil.rmtree(folder, ignore_errors=True)
+    command: list[str | Path] = [workspace.forge.path, "build", "--force", "--root", workspace.root, "--color", "never"]
+    return run_tool(
+        [*command, "--", *targets], cwd=workspace.root, timeout_s=timeout_s, env=workspace.environment, group=group
+    )
 
 
 _MISSING = re.compile(

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-from pipeline.bundle import Bundle
-from pipeline.bundling import build_bundle
+from chains.base import Progress
+from pipeline.building import Built, Recipe, build_bundle
 from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
 from pipeline.manifest.units import evm_units
+from pipeline.state.local import ProjectState
 
-__all__ = ["Build"]
+__all__ = ["Build", "recipe"]
+
+
+def recipe(project: Project, targets: Iterable[Target]) -> Recipe:
+    """What to build for these targets: every source one of their units names, once."""
+    wanted: dict[str, None] = {}
+    for target in targets:
+        wanted |= {unit.source: None for unit in evm_units(project, target).contracts}
+    root: Path = project.evm_root
+    return Recipe(project.name, root, ProjectState(project.root).work, tuple(sorted(wanted)))
 
 
 @dataclass(frozen=True)
@@ -19,13 +31,12 @@ class Build:
 
     project: Project
     targets: tuple[Target, ...]
+    progress: Progress
     title: str = "building"
 
-    def run(self) -> Bundle:
-        wanted: set[str] = set()
-        for target in self.targets:
-            wanted |= {unit.source for unit in evm_units(self.project, target).contracts}
-        return build_bundle(self.project, sorted(wanted))
+    def run(self) -> Built:
+        return build_bundle(recipe(self.project, self.targets), progress=self.progress)
 
-    def summary(self, result: Bundle) -> str:
-        return f"bundle {result.digest[:12]}, {len(result.sources)} contracts"
+    def summary(self, result: Built) -> str:
+        how = "compiled now" if result.fresh else "nothing changed since it was compiled"
+        return f"bundle {result.bundle.digest[:12]}, {len(result.bundle.sources)} contracts, {how}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chains.errors import Refused, Resumable, ShipError
 from chains.evm.lifecycle import TxState
 from chains.evm.sender import Sender
 from pipeline.bundle import Bundle
@@ -15,6 +16,12 @@ from pipeline.signing.opening import PasswordSource, open_backend
 from pipeline.signing.policy import PlanPolicy
 
 __all__ = ["Deploy", "Sent"]
+
+
+class StoppedPartWay(Resumable):
+    """SHIP-D01: something was refused after a part of the plan was sent."""
+
+    code = "SHIP-D01"
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,23 @@ class Deploy:
         self.sender = session.chain.sender(
             self.plan.body, self.plan.digest, session.journal, signer, self.bundle.artifact
         )
-        return Sent(self.sender.run(), self.sender.sent)
+        try:
+            return Sent(self.sender.run(), self.sender.sent)
+        except Refused as error:
+            raise self._part_way(error) from error
+
+    def _part_way(self, error: Refused) -> ShipError:
+        """A refusal after something was sent is no longer "nothing sent": the run stopped and can be resumed."""
+        assert self.sender is not None
+        sent = [s for s in self.sender.states.values() if s.attempts]
+        if not sent:
+            return error
+        return StoppedPartWay(
+            f"{error.code}: {error.cause}",
+            done=f"{len(sent)} of {len(self.plan.body.actions)} transactions were sent before; they are in the journal.",
+            remedy=error.remedy,
+            where=error.where,
+        )
 
     def summary(self, result: Sent) -> str:
         blocks = {s.mined.block_number for s in result.states.values() if s.mined}

@@ -10,6 +10,9 @@ from pipeline.manifest.secrets import redact
 __all__ = ["PlainUi"]
 
 
+_PASSING = {"reserved", "mined"}  # states too short-lived to be worth a line
+
+
 class PlainUi:
     """Writes to ``stream``; never asks, so ``confirm`` answers ``None``."""
 
@@ -32,7 +35,8 @@ class PlainUi:
         self._line(f"✗ {title} ({seconds:.1f} s)")
 
     def item(self, item: str, state: str, note: str = "") -> None:
-        self._line(f"    {item}: {state}{', ' + note if note else ''}")
+        if state not in _PASSING:
+            self._line(f"    {item}: {state}{', ' + note if note else ''}")
 
     def note(self, text: str) -> None:
         self._line(f"    {text}")

@@ -1,0 +1,1 @@
+"""What must pass before anything is planned."""

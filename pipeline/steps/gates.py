@@ -1,0 +1,44 @@
+"""Judging: everything that must hold before these bytes may be planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from chains.base import Progress
+from pipeline.building import Built
+from pipeline.gates.base import Gate, GateResult
+from pipeline.gates.forge_test import ForgeTest, ForgeTestConfig
+from pipeline.gates.runner import run_gates
+from pipeline.gates.slither import Slither, SlitherConfig
+from pipeline.manifest.gates import selected_gates
+from pipeline.manifest.project import Project
+
+__all__ = ["Judge", "chosen_gates"]
+
+
+def chosen_gates(project: Project) -> Iterator[Gate]:
+    """The gates ``[gates]`` asks for. Raises ``NotBuiltYet`` for one this version does not have."""
+    asked = selected_gates(project)
+    if asked.tests is not None:
+        yield ForgeTest(ForgeTestConfig(fuzz_seed=asked.tests.fuzz_seed))
+    if asked.slither is not None:
+        baseline = project.root / asked.slither.baseline if asked.slither.baseline else None
+        yield Slither(SlitherConfig(asked.slither.fail_on, baseline, asked.slither.exclude))
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Runs the gates side by side; all must pass."""
+
+    project: Project
+    built: Built
+    progress: Progress
+    reuse: bool = True
+    title: str = "judging: tests and Slither"
+
+    def run(self) -> tuple[GateResult, ...]:
+        return run_gates(list(chosen_gates(self.project)), self.built, progress=self.progress, reuse=self.reuse)
+
+    def summary(self, result: Sequence[GateResult]) -> str:
+        return "; ".join(f"{r.name} {r.status}" for r in result) or "the project asks for no gates"
