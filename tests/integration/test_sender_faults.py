@@ -161,7 +161,7 @@ def test_11_at_the_first_look_nothing_is_signed(rig: Rig) -> None:
 def _foreign(node: Anvil, count: int = 1) -> None:
     """Somebody else signs with the deployer's key."""
     for _ in range(count):
-        node.call("eth_sendTransaction", {"from": DEPLOYER, "to": OTHER, "value": "0x1"})
+        node.send(**{"from": DEPLOYER, "to": OTHER, "value": "0x1"})
 
 
 @pytest.mark.parametrize("window", [1, 16])

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,6 +58,15 @@ class Anvil:
 
     def number(self) -> int:
         return int(self.call("eth_blockNumber"), 16)
+
+    def send(self, **fields: str) -> dict[str, Any]:
+        """Send from an unlocked account; the receipt, which can be late even with automine."""
+        transaction = self.call("eth_sendTransaction", fields)
+        deadline = time.monotonic() + 10
+        while (receipt := self.call("eth_getTransactionReceipt", transaction)) is None:
+            assert time.monotonic() < deadline, "not mined"
+            time.sleep(0.005)
+        return dict(receipt)
 
     def mine(self, blocks: int = 1) -> None:
         self.call("anvil_mine", hex(blocks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import eth_abi
@@ -243,7 +244,7 @@ def test_nested_tuples_are_taken_by_name_in_any_order_or_by_place() -> None:
     by_place = ((Ref("A"), (5, "wei")),)
     assert encode([orders], [by_name], resolve, "f") == encode([orders], [by_place], resolve, "f")
     for wrong in ({"owner": HERE}, {"owner": HERE, "price": (1, "x"), "extra": 1}, {"owner": HERE, "cost": (1, "x")}):
-        with pytest.raises(AbiMismatch, match="owner, price|orders"):
+        with pytest.raises(AbiMismatch, match="orders"):
             encode([orders], [(wrong,)], resolve, "f")
 
 
@@ -269,38 +270,26 @@ def test_signatures(text: str, signature: str, outputs: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "f", "f(", "f)", "()", "f(,)", "f(uint256,)", "f(,uint256)", "f((uint256)", "f(uint256))(", "f()()()", "f()x"]
-    + [
-        "1f()",
-        "f (uint 256)",
-        "f(ui nt256)",
-        "f(address to)",
-        "f(uint7)",
-        "f(uint0)",
-        "f(uint264)",
-        "f(bytes33)",
-        "f(bytes0)",
-    ]
-    + [
-        "f(tuple)",
-        "f(byte)",
-        "f(())",
-        "f(uint256[-1])",
-        "f(uint256[01])",
-        "f(uint256[0])",
-        "f(uint256(bool))",
-        "f()bool",
-    ]
-    + [
-        "f(uint256[)",
-        "f(uint256])",
-        "f(address payable)",
-        "f(Uint256)",
-        "f(\u0430ddress)",
-        "f(" + "(" * 5000,
-        "f(" + "(" * 300 + ")" * 301,
-    ]
-    + ["f(uint256\n)x", "function f()", "f()(bool,)"],
+    [
+        *[
+            "",
+            "f",
+            "f(",
+            "f)",
+            "()",
+            "f(,)",
+            "f(uint256,)",
+            "f(,uint256)",
+            "f((uint256)",
+            "f(uint256))(",
+            "f()()()",
+            "f()x",
+        ],
+        *["1f()", "f (uint 256)", "f(ui nt256)", "f(address to)", "f(uint7)", "f(uint0)", "f(uint264)", "f(bytes33)"],
+        *["f(tuple)", "f(byte)", "f(bytes0)", "f(())", "f(uint256[-1])", "f(uint256[01])", "f(uint256[0])", "f()bool"],
+        *["f(uint256(bool))", "f(uint256[)", "f(uint256])", "f(address payable)", "f(Uint256)", "f(\u0430ddress)"],
+        *["f(" + "(" * 5000, "f(" + "(" * 300 + ")" * 301, "f(uint256\n)x", "function f()", "f()(bool,)"],
+    ],
 )
 def test_nonsense_is_no_signature(text: str) -> None:
     with pytest.raises(AbiMismatch):
@@ -393,10 +382,8 @@ def test_any_revert_data_is_explained(head: bytes, tail: bytes) -> None:
     st.binary(max_size=260),
 )
 def test_any_bytes_decode_or_are_a_value_error(name: str, data: bytes) -> None:
-    try:
+    with contextlib.suppress(ValueError):
         decode([kind(name)], data)
-    except ValueError:
-        pass
 
 
 def test_values_for_json() -> None:
