@@ -17,7 +17,7 @@ from chains.evm.node import Node, check_identity
 from chains.evm.planner import Draft, Sources, lay_out
 from chains.evm.proxies import expected_slots
 from chains.evm.sender import Sender, SendSettings, TransactionSigner
-from chains.evm.simulate import SimulationUnsupported, shown, simulate
+from chains.evm.simulate import SimulationUnsupported, intrinsic_gas, shown, simulate
 from chains.evm.units import EvmUnits
 from chains.evm.verify.bytecode import runtime_problem
 from chains.rpc import Rpc, RpcDown, RpcFault, RpcUnknown
@@ -32,7 +32,7 @@ class NoSimulation(Refused):
 
 
 class AbsurdGas(Refused):
-    """SHIP-E13: an action needs more gas than a block has."""
+    """SHIP-E13: an action needs more gas than a block has, or less than is possible."""
 
     code = "SHIP-E13"
 
@@ -122,6 +122,13 @@ class EvmChain:
                 raise AbsurdGas(
                     f"{action.id} needs {action.gas_limit} gas, a block has {head.gas_limit}",
                     remedy="Split the contract, or lower the gas margin if the estimate alone fits.",
+                )
+            # Refunds can take a fifth off; less than that no node would accept, and the transaction would hang.
+            if action.gas_estimate < intrinsic_gas(action) * 4 // 5:
+                raise AbsurdGas(
+                    f"the node says {action.id} takes {action.gas_estimate} gas, its bytes alone cost "
+                    f"{intrinsic_gas(action)}",
+                    remedy="The endpoint's simulation is wrong. Use another one.",
                 )
         estimate, limits = self._price(actions, balance_wei)
         return EvmPlan(
