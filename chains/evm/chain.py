@@ -13,7 +13,7 @@ from chains.evm.address import checksum
 from chains.evm.fees import CostAboveCap, FeeCaps, InsufficientFunds, current_fees, ether
 from chains.evm.live import LiveUnit
 from chains.evm.looking import Finality
-from chains.evm.node import Node, check_identity
+from chains.evm.node import Node, check_identity, data_or_nothing
 from chains.evm.planner import Draft, Sources, lay_out
 from chains.evm.proxies import expected_slots
 from chains.evm.sender import Sender, SendSettings, TransactionSigner
@@ -248,7 +248,7 @@ class EvmChain:
             if isinstance(answer, RpcFault):
                 results.append(CheckResult(check.name, check.call, check.to, f"reverted: {answer.message}", False))
                 continue
-            raw = bytes.fromhex(str(answer).removeprefix("0x"))
+            raw = data_or_nothing(answer)
             results.append(CheckResult(check.name, check.call, check.to, shown(check, raw), raw == check.expected))
         return results
 
@@ -265,7 +265,7 @@ class EvmChain:
         ]
         results = []
         for (unit, name, _, expected), answer in zip(wanted, self.rpc.read_all(requests), strict=True):
-            raw = bytes.fromhex(str(answer).removeprefix("0x")) if isinstance(answer, str) else b""
+            raw = data_or_nothing(answer)
             found = checksum(raw[-20:].rjust(20, b"\0"))
             results.append(
                 CheckResult(f"{unit.name}.{name}", f"{name} slot", str(unit.address), found, found == expected)

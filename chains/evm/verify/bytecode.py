@@ -17,6 +17,7 @@ from typing import Any, Literal
 from chains.evm.actions import Action
 from chains.evm.address import CREATE2_FACTORY, create_address
 from chains.evm.artifacts import Artifact, ByteRange, link, mask, strip_metadata
+from chains.evm.node import data_or_nothing
 from chains.rpc import Rpc, RpcFault
 
 __all__ = ["Proof", "init_code", "prove_creation", "runtime_problem"]
@@ -75,7 +76,6 @@ def runtime_problem(artifact: Artifact, action: Action, code: bytes) -> str | No
 def prove_creation(rpc: Rpc, artifact: Artifact, action: Action, *, sender: str, transaction_hash: str | None) -> Proof:
     """All three readings of one created contract. ``transaction_hash`` is ``None`` for an adopted one."""
     assert action.address
-    payload = init_code(action)
     requests: list[tuple[str, list[Any]]] = [
         ("eth_getCode", [action.address, "latest"]),
         ("eth_call", _again(action, CREATE2_FACTORY if action.kind == "create2" else sender)),
@@ -83,7 +83,7 @@ def prove_creation(rpc: Rpc, artifact: Artifact, action: Action, *, sender: str,
     if transaction_hash:
         requests.append(("eth_getTransactionByHash", [transaction_hash]))
     answers = rpc.read_all(requests)
-    code = bytes.fromhex(str(answers[0]).removeprefix("0x")) if isinstance(answers[0], str) else b""
+    code = data_or_nothing(answers[0])
     problems = []
     runtime = runtime_problem(artifact, action, code)
     if runtime:
@@ -122,7 +122,7 @@ def _again(action: Action, creator: str) -> list[Any]:
 def _reexecution(answer: Any, code: bytes) -> Literal["match", "differs", "unavailable"]:
     if isinstance(answer, RpcFault) or not isinstance(answer, str):
         return "unavailable"
-    return "match" if bytes.fromhex(answer[2:]) == code else "differs"
+    return "match" if data_or_nothing(answer) == code else "differs"
 
 
 def _creation_problem(artifact: Artifact, action: Action, transaction: Any, transaction_hash: str | None) -> str | None:
@@ -134,5 +134,5 @@ def _creation_problem(artifact: Artifact, action: Action, transaction: Any, tran
         return None
     if not isinstance(transaction, dict):
         return f"the node does not know its transaction {transaction_hash}"
-    found = bytes.fromhex(str(transaction.get("input", "0x"))[2:])
+    found = data_or_nothing(transaction.get("input"))
     return None if found == action.data else "its transaction carries other input than the plan"
