@@ -119,7 +119,7 @@ def load_plan(path: Path, *, expected: str | None = None) -> Plan:
             where=Where(str(path)),
             remedy="Make one: `ship plan --out FILE`.",
         ) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PlanInvalid(
             f"not a plan: {type(error).__name__}: {error}",
             where=Where(str(path)),

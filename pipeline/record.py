@@ -149,7 +149,7 @@ def load_record(path: Path) -> dict[str, Any]:
             where=Where(str(path)),
             remedy="`ship record show` lists records.",
         ) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecordInvalid(
             f"not a release record: {error}", where=Where(str(path)), remedy="Restore it from version control."
         ) from error

@@ -27,12 +27,14 @@ def test_ordinary_json_is_read(value: Any) -> None:
 
 @pytest.mark.parametrize("size", [150, 200])
 def test_brackets_in_strings_and_side_by_side_are_no_nesting(size: int) -> None:
-    value = ["[{\"\\[" * 500, *[[{}]] * 500, [["x"]] * size]
+    value = ['[{"\\[' * 500, *[[{}]] * 500, [["x"]] * size]
     assert read_json(json.dumps(value).encode()) == value
     assert read_json(b"[" * size + b"]" * size) is not None
 
 
-@pytest.mark.parametrize("text", [b"[" * 201 + b"]" * 201, b"[" * 500_000, b'{"a":' * 500_000, b'["' + b"[" * 300 + b'",' + b"[" * 201])
+@pytest.mark.parametrize(
+    "text", [b"[" * 201 + b"]" * 201, b"[" * 500_000, b'{"a":' * 500_000, b'["' + b"[" * 300 + b'",' + b"[" * 201]
+)
 def test_absurd_nesting_is_refused_with_any_recursion_limit(text: bytes, tmp_path: Path) -> None:
     (tmp_path / "deep").write_bytes(text)
     script = (
