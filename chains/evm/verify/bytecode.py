@@ -75,7 +75,6 @@ def runtime_problem(artifact: Artifact, action: Action, code: bytes) -> str | No
 def prove_creation(rpc: Rpc, artifact: Artifact, action: Action, *, sender: str, transaction_hash: str | None) -> Proof:
     """All three readings of one created contract. ``transaction_hash`` is ``None`` for an adopted one."""
     assert action.address
-    payload = init_code(action)
     requests: list[tuple[str, list[Any]]] = [
         ("eth_getCode", [action.address, "latest"]),
         ("eth_call", _again(action, CREATE2_FACTORY if action.kind == "create2" else sender)),
