@@ -143,7 +143,7 @@ class _Layout:
             to, data, kind = CREATE2_FACTORY, salt + init_code, "create2"
         merged = {"created": {digest: address}, **effect(address)}
         self.live[unit] = self.live.get(unit, LiveUnit(unit)).merge(merged)
-        if salt is not None and self.node.code(address):
+        if salt is not None and self.has_code(address):  # also where an earlier unit of this plan puts the same code
             return address
         self.add(
             Action(
@@ -177,7 +177,7 @@ class _Layout:
         if authority is None:
             self.add(base)
             return
-        operation = Operation(to, data, keccak256(f"{name}:{self.nonce}:{self.deployer}".encode()))
+        operation = Operation(to, value_wei, data, keccak256(f"{name}:{self.nonce}:{self.deployer}".encode()))
         delay_s = self._delay_s(authority)
         schedule = replace(
             base, id=f"{name}.schedule", title=f"schedule: {title}", to=authority, value_wei=0,
@@ -328,6 +328,8 @@ class _Layout:
         assert before.address
         self.still_there(unit.name, before.address)
         self.not_drifted(unit, before)
+        if before.implementation:
+            self.still_there(f"the implementation of {unit.name}", before.implementation)
         implementation, digest = self.implementation(unit, artifact)
         if digest == before.implementation_init_code:
             return "unchanged", f"live at {before.address}, implementation {implementation}"
@@ -369,6 +371,14 @@ class _Layout:
                     f"{unit.name} at {before.address} has {name} 0x{found[-20:].hex()}, recorded was {address}",
                     remedy="Somebody changed it outside ship. `ship status` shows the difference; settle it before "
                     "deploying.",
+                )
+        if before.beacon and before.implementation:
+            shown = self.node.call(before.beacon, encode_call("implementation", [], []))
+            if shown[-20:] != address_bytes(before.implementation):
+                raise LiveStateDrifted(
+                    f"the beacon of {unit.name} at {before.beacon} has implementation 0x{shown[-20:].hex()}, recorded was "
+                    f"{before.implementation}",
+                    remedy="Somebody changed it outside ship. Settle it before deploying.",
                 )
 
     def call_unit(self, unit: CallUnit) -> None:
