@@ -170,7 +170,7 @@ class Sender:
     def _write(self, kind: str, action: Action, data: Mapping[str, Any]) -> None:
         row = self.journal.append(kind, {"plan": self.digest, "action": action.id, "nonce": action.nonce, **data})
         self.states[action.id] = apply(self.states[action.id], row)
-        self.progress.item(action.id, self.states[action.id].stage, "")
+        self.progress.item(action.id, self.states[action.id].stage, _note(self.states[action.id]))
 
     def _finished(self) -> bool:
         return all(s.stage == "final" for s in self.states.values())
@@ -480,3 +480,10 @@ def _data(answer: Any) -> bytes:
         return hex_bytes(answer)
     except ValueError:
         return b""
+
+
+def _note(state: TxState) -> str:
+    """For whoever watches: the newest hash, or the block it is in."""
+    if state.mined:
+        return f"block {state.mined.block_number}  {state.mined.hash}"
+    return state.attempts[-1].hash if state.attempts else ""
