@@ -170,7 +170,7 @@ class Sender:
     def _write(self, kind: str, action: Action, data: Mapping[str, Any]) -> None:
         row = self.journal.append(kind, {"plan": self.digest, "action": action.id, "nonce": action.nonce, **data})
         self.states[action.id] = apply(self.states[action.id], row)
-        self.progress.item(action.id, self.states[action.id].stage, "")
+        self.progress.item(action.id, self.states[action.id].stage, _note(self.states[action.id]))
 
     def _finished(self) -> bool:
         return all(s.stage == "final" for s in self.states.values())
@@ -472,3 +472,10 @@ class Sender:
             f"nothing changed for {self.settings.wait_s:g} s; waiting for {waiting}{hint}",
             remedy="Run the same command again: it goes on with the same bytes.",
         )
+
+
+def _note(state: TxState) -> str:
+    """For whoever watches: the newest hash, or the block it is in."""
+    if state.mined:
+        return f"block {state.mined.block_number}  {state.mined.hash}"
+    return state.attempts[-1].hash if state.attempts else ""
