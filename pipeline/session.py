@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from chains.tools import find_tool
-
 from chains.base import Clock, Row, SystemClock
 from chains.errors import NeedsPerson, Refused, Where
 from chains.evm.actions import EvmPlan
@@ -16,6 +14,8 @@ from chains.evm.fees import FeeCaps
 from chains.evm.live import LiveUnit, live_units
 from chains.evm.localnet import Localnet, running, start, stop
 from chains.rpc import Endpoint, Rpc
+from chains.tools import find_tool
+from pipeline.createx import provide_createx
 from pipeline.journal import Journal, read_rows
 from pipeline.lock import locked
 from pipeline.manifest.project import Project
@@ -167,6 +167,7 @@ def open_session(
             stack.enter_context(locked(state.lock, purpose))
         if embedded:
             urls = [stack.enter_context(embedded_chain(project, target, state, owns=write)).url]
+            provide_createx(target, urls[0], clock)
         else:
             urls = [resolve_endpoint(e) for e in target.spec.rpc.endpoints]
             urls = urls or ([target.chain.rpc_url] if target.chain.rpc_url else [])

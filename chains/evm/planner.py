@@ -1,6 +1,6 @@
 """From units, artifacts, recorded state and a view of the chain to ordered actions. Reads, never sends.
 
-Every address is known before anything is sent: CREATE by nonce, CREATE2 through the deterministic deployment proxy.
+Every address is known before anything is sent: CREATE by nonce, CREATE2 and CREATE3 by salt (``chains.evm.placing``).
 Gas and fees are filled in afterwards (``chains.evm.simulate``, ``chains.evm.fees``).
 """
 
@@ -14,11 +14,13 @@ from chains.canonical import sha256_hex
 from chains.errors import NeedsPerson, Refused
 from chains.evm.abi import AbiType, constructor_types, decode, encode, find_function, jsonable, selector
 from chains.evm.actions import Action, Change, PlannedCheck, PlannedUnit, Ready
-from chains.evm.address import CREATE2_FACTORY, address_bytes, create2_address, create_address, keccak256
+from chains.evm.address import address_bytes, create_address, keccak256
+from chains.evm.adopting import already_there
 from chains.evm.artifacts import Artifact, link
 from chains.evm.dag import library_units, order
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
+from chains.evm.placing import place, require_factory
 from chains.evm.proxies import (
     ADMIN_SLOT,
     BEACON_SLOT,
@@ -76,6 +78,7 @@ class _Layout:
     sources: Sources
     node: Node
     deployer: str
+    chain_id: int
     nonce: int
     live: dict[str, LiveUnit]
     actions: list[Action] = field(default_factory=list)
@@ -121,7 +124,7 @@ class _Layout:
 
     def create(
         self,
-        unit: str,
+        unit: ContractUnit,
         suffix: str,
         artifact: Artifact,
         init_code: bytes,
@@ -129,30 +132,31 @@ class _Layout:
         title: str,
         args: Any,
         value_wei: int = 0,
-        salt: bytes | None = None,
         effect: Callable[[str], dict[str, Any]],
     ) -> str:
-        """Deploy init code (or adopt what lies at its CREATE2 address already); gives the address."""
-        name = f"{unit}.{suffix}" if suffix else unit
-        digest = sha256_hex(init_code)
-        if salt is None:
-            address = create_address(self.deployer, self.nonce)
-            to, data, kind = None, init_code, "create"
-        else:
-            address = create2_address(CREATE2_FACTORY, salt, init_code)
-            to, data, kind = CREATE2_FACTORY, salt + init_code, "create2"
-        merged = {"created": {digest: address}, **effect(address)}
-        self.live[unit] = self.live.get(unit, LiveUnit(unit)).merge(merged)
-        if salt is not None and self.node.code(address):
-            return address
-        self.add(
-            Action(
-                id=name, unit=unit, kind=kind, title=title, nonce=0, to=to, value_wei=value_wei, data=data,  # type: ignore[arg-type]
-                address=address, source=artifact.source, args=args, effect=merged,
-                needs_code=(CREATE2_FACTORY,) if salt is not None else (),
+        """Deploy init code (or adopt what lies at its salted address already); gives the address."""
+        where = place(
+            unit, own=not suffix, init_code=init_code, deployer=self.deployer, chain_id=self.chain_id, nonce=self.nonce
+        )
+        before = self.live.get(unit.name, LiveUnit(unit.name))
+        if where.by_salt_alone and before.address == where.address:
+            raise ImmutableChanged(
+                f"{unit.name} has the address of its create3 salt already, {where.address}: new code cannot go there",
+                remedy="Give the new instance another `create3` salt, or put the contract behind a proxy.",
             )
+        merged = {"created": {sha256_hex(init_code): where.address}, **effect(where.address)}
+        action = Action(
+            id=f"{unit.name}.{suffix}" if suffix else unit.name, unit=unit.name, kind=where.kind, title=title, nonce=0,
+            to=where.to, value_wei=value_wei, data=where.data, address=where.address, source=artifact.source, args=args,
+            effect=merged, needs_code=(where.to,) if where.to else (), made_by=where.made_by,
         )  # fmt: skip
-        return address
+        self.live[unit.name] = before.merge(merged)
+        if where.to:
+            require_factory(self.node, where.to)
+            if already_there(self.node, artifact, action):
+                return where.address
+        self.add(action)
+        return where.address
 
     def call(
         self,
@@ -241,7 +245,7 @@ class _Layout:
         else:
             change, reason = self.existing_proxy(unit, artifact, before)
         if change in {"create", "replace"} and len(self.actions) == start:
-            change, reason = "adopt", "the same code is already at its CREATE2 address"
+            change, reason = "adopt", "the same code is already at the address of its salt"
         self.planned.append(PlannedUnit(unit.name, change, reason, self.live[unit.name].to_json()))
         live = self.live[unit.name]
         for address in (live.address, live.implementation):
@@ -262,8 +266,7 @@ class _Layout:
                     "beside it; everything that refers to it then changes too.",
                 )
         self.create(
-            unit.name, "", artifact, init_code, title=f"deploy {unit.name}", args=args, value_wei=unit.value_wei,
-            salt=unit.create2_salt,
+            unit, "", artifact, init_code, title=f"deploy {unit.name}", args=args, value_wei=unit.value_wei,
             effect=lambda at: {"address": at, "source": artifact.source, "init_code": digest, "proxy": "none"},
         )  # fmt: skip
         if before and before.address:
@@ -278,8 +281,8 @@ class _Layout:
         if known and self.node.code(known):
             return known, digest
         address = self.create(
-            unit.name, "implementation", artifact, init_code, args=args, salt=unit.create2_salt,
-            title=f"deploy the implementation of {unit.name}", effect=lambda at: {},
+            unit, "implementation", artifact, init_code, args=args, effect=lambda at: {},
+            title=f"deploy the implementation of {unit.name}",
         )  # fmt: skip
         return address, digest
 
@@ -300,8 +303,8 @@ class _Layout:
                 replace(unit, value_wei=0), beacon_artifact, beacon_args, f"the beacon of {unit.name}"
             )
             first = state["beacon"] = self.create(
-                unit.name, "beacon", beacon_artifact, init, args=shown, salt=unit.create2_salt,
-                title=f"deploy the beacon of {unit.name}", effect=lambda at: {"beacon": at},
+                unit, "beacon", beacon_artifact, init, args=shown, effect=lambda at: {"beacon": at},
+                title=f"deploy the beacon of {unit.name}",
             )  # fmt: skip
         proxy_artifact = self.sources(names[-1])
         data: list[Value] = [first, "0x" + call.hex()]
@@ -319,7 +322,7 @@ class _Layout:
 
         value_wei = unit.initialize.value_wei if unit.initialize else unit.value_wei
         self.create(
-            unit.name, "", proxy_artifact, init, args=(*shown, *call_args), value_wei=value_wei, salt=unit.create2_salt,
+            unit, "", proxy_artifact, init, args=(*shown, *call_args), value_wei=value_wei,
             title=f"deploy {unit.name} behind its proxy" + (", initialized" if call else ""), effect=effect,
         )  # fmt: skip
         return "create", "not deployed yet"
@@ -444,7 +447,14 @@ def _prefetch(node: Node, live: Mapping[str, LiveUnit]) -> None:
 
 
 def lay_out(
-    units: EvmUnits, sources: Sources, live: Mapping[str, LiveUnit], node: Node, *, deployer: str, nonce: int
+    units: EvmUnits,
+    sources: Sources,
+    live: Mapping[str, LiveUnit],
+    node: Node,
+    *,
+    deployer: str,
+    nonce: int,
+    chain_id: int,
 ) -> Draft:
     """Order the units and turn what differs from ``live`` into actions, starting at ``nonce``.
 
@@ -453,7 +463,7 @@ def lay_out(
     """
     _prefetch(node, live)
     libraries = {u.name: tuple(library_units(u, sources(u.source), units).values()) for u in units.contracts}
-    layout = _Layout(units, sources, node, deployer, nonce, dict(live))
+    layout = _Layout(units, sources, node, deployer, chain_id, nonce, dict(live))
     for unit in order(units, libraries):
         if isinstance(unit, CallUnit):
             layout.call_unit(unit)

@@ -81,6 +81,8 @@ class ContractUnit:
     """``[contracts.NAME]``. ``source`` is ``path:Contract`` as the compiler names it.
 
     ``authority`` is the timelock through which an upgrade goes; ``None`` when the deployer may upgrade by itself.
+    Salts are 32 bytes; with ``sender_guard`` CreateX binds their first 11 to the deployer. ``create3_salt`` alone fixes
+    the unit's address, whatever its code. ``unsafe_allow`` maps a finding of the upgrade check to why it is accepted.
     """
 
     name: str
@@ -92,10 +94,13 @@ class ContractUnit:
     upgrade: Call | None = None
     proxy_owner: Value = DEPLOYER
     create2_salt: bytes | None = None
+    create3_salt: bytes | None = None
+    sender_guard: bool = False
     libraries: Mapping[str, Value] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     authority: Value | None = None
     replace: bool = False
+    unsafe_allow: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ COMMANDS = {
     "status": ("pipeline.cli.status_cmd", "Say what is live where, and what differs from this project."),
     "record": ("pipeline.cli.record_cmd", "Show or verify release records."),
     "signer": ("pipeline.cli.signer_cmd", "Make an encrypted key, or show a target's signing address."),
+    "createx": ("pipeline.cli.createx_cmd", "See that CreateX is on a target's chain, for create3 addresses."),
     "localnet": ("pipeline.cli.localnet_cmd", "Keep the embedded local chain running, stop it, or begin anew."),
     "completion": ("pipeline.cli.completion_cmd", "Print the completion script for bash, zsh or fish."),
 }

@@ -110,7 +110,14 @@ class ContractSpec(Spec):
         description="Deploy with CREATE2: the salt as text (its keccak256 is used), or 0x and 64 hex digits.",
     )
     create3: Salt | None = Field(
-        default=None, description="Deploy through CreateX, at the same address on every chain."
+        default=None,
+        description="Deploy through CreateX, at the same address on every chain: the salt as text (bound to the signer), "
+        "or 0x and 64 hex digits, taken as they are.",
+    )
+    sender_guard: bool = Field(
+        default=False,
+        description="With create2: deploy through CreateX with the salt bound to the signer, so that nobody else can take "
+        "the address.",
     )
     libraries: Mapping[str, Argument] = Field(
         default_factory=dict, description='Libraries to link: "path:Library" = address or "${contracts.NAME}".'

@@ -54,11 +54,8 @@ def not_built(target: Target) -> list[ManifestInvalid]:
     """What the target's units ask for that this version cannot do."""
     spec, where = target.units.spec, target.units.layers.where
     refused: list[tuple[Path, str]] = [
-        (("contracts", name, "create3"), "create3 comes with the CreateX engine")
-        for name, unit in spec.contracts.items()
-        if unit.create3 is not None
+        (("scripts", name), "Foundry scripts as units come with the script engine") for name in spec.scripts
     ]
-    refused += [(("scripts", name), "Foundry scripts as units come with the script engine") for name in spec.scripts]
     refused += [(("programs", name), "Anchor programs come with the Solana engine") for name in spec.programs]
     problems: list[ManifestInvalid] = [
         NotBuiltYet(
@@ -100,6 +97,9 @@ class _Maker:
             upgrade=self.call(unit.upgrade, (*path, "upgrade")) if unit.upgrade else None,
             proxy_owner=DEPLOYER if owner is None else self.value(owner, (*path, "proxy-owner")),
             create2_salt=_salt(unit.create2),
+            create3_salt=_salt(unit.create3),
+            # A salt in hex is taken as it is; one in words is always the signer's own.
+            sender_guard=unit.sender_guard or (unit.create3 is not None and not unit.create3.startswith("0x")),
             libraries={k: self.value(v, (*path, "libraries", k)) for k, v in unit.libraries.items()},
             after=unit.after,
             authority=None if unit.authority is None else self.value(unit.authority, (*path, "authority")),
@@ -149,7 +149,7 @@ class _Maker:
 
 
 def _salt(text: str | None) -> bytes | None:
-    """CREATE2's 32-byte salt: 0x and 64 hex digits as they are, any other text hashed."""
+    """A 32-byte salt: 0x and 64 hex digits as they are, any other text hashed."""
     if text is None:
         return None
     return bytes.fromhex(text[2:]) if text.startswith("0x") else keccak256(text.encode())

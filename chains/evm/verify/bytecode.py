@@ -16,6 +16,7 @@ from typing import Any, Literal
 from chains.evm.actions import Action
 from chains.evm.address import CREATE2_FACTORY
 from chains.evm.artifacts import Artifact, ByteRange, link, mask, strip_metadata
+from chains.evm.createx import CREATEX, init_code_of
 from chains.rpc import Rpc, RpcFault
 
 __all__ = ["Proof", "init_code", "prove_creation", "runtime_problem"]
@@ -42,6 +43,8 @@ class Proof:
 
 def init_code(action: Action) -> bytes:
     """The init code inside a creating action's payload."""
+    if action.to == CREATEX:
+        return init_code_of(action.data)[1]
     return action.data[_CREATE2_SALT_BYTES:] if action.kind == "create2" else action.data
 
 
@@ -75,7 +78,7 @@ def prove_creation(rpc: Rpc, artifact: Artifact, action: Action, *, sender: str,
     """All three readings of one created contract. ``transaction_hash`` is ``None`` for an adopted one."""
     assert action.address
     payload = init_code(action)
-    creator = CREATE2_FACTORY if action.kind == "create2" else sender
+    creator = action.made_by or (CREATE2_FACTORY if action.kind == "create2" else sender)
     call = {"from": creator, "value": hex(action.value_wei), "input": "0x" + payload.hex()}
     requests: list[tuple[str, list[Any]]] = [
         ("eth_getCode", [action.address, "latest"]),
