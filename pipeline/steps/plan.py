@@ -15,6 +15,7 @@ from pipeline.manifest.resolved import resolved
 from pipeline.manifest.target import Target
 from pipeline.manifest.units import evm_units
 from pipeline.plan import Plan, live_digest, load_plan, refuse_stale
+from pipeline.same_address import address_warnings
 from pipeline.session import Session
 from pipeline.steps.preflight import Ready
 
@@ -44,6 +45,7 @@ def make_plan(session: Session, bundle: Bundle, deployer: str) -> Plan:
         inputs=digest(resolved(project, target)),
         state=live_digest(live),
         body=body,
+        warnings=address_warnings(project, target, deployer),
     )
 
 
