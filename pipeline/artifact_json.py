@@ -20,6 +20,10 @@ def _in(places: Mapping[str, Any]) -> dict[str, tuple[ByteRange, ...]]:
     return {name: tuple(ByteRange(at["start"], at["length"]) for at in found) for name, found in places.items()}
 
 
+def _copied(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if facts is None else dict(facts)
+
+
 def artifact_to_json(artifact: Artifact) -> dict[str, Any]:
     return {
         "schema": 1,
@@ -35,6 +39,9 @@ def artifact_to_json(artifact: Artifact) -> dict[str, Any]:
         "compiler": artifact.compiler,
         "settings": dict(artifact.settings),
         "input_sha256": artifact.input_sha256,
+        "namespaces": _copied(artifact.namespaces),
+        "named_types": _copied(artifact.named_types),
+        "initializers": _copied(artifact.initializers),
     }
 
 
@@ -53,4 +60,8 @@ def artifact_from_json(data: Mapping[str, Any]) -> Artifact:
         compiler=data["compiler"],
         settings=data["settings"],
         input_sha256=data["input_sha256"],
+        # Bundles from before ship looked for them do not have these.
+        namespaces=data.get("namespaces"),
+        named_types=data.get("named_types"),
+        initializers=data.get("initializers"),
     )

@@ -12,8 +12,7 @@ from chains.evm.address import keccak256
 from chains.evm.artifacts import Artifact
 from chains.evm.createx import CREATEX
 from chains.evm.node import Node
-from chains.evm.verify.bytecode import init_code, runtime_problem
-from chains.rpc import RpcFault
+from chains.evm.verify.bytecode import rerun, runtime_problem
 
 __all__ = ["OtherCodeThere", "already_there"]
 
@@ -51,11 +50,10 @@ def _other_arguments(node: Node, action: Action, code: bytes) -> str | None:
         return (
             None if made_by == action.data else "it was made by another transaction than this plan's, with other input"
         )
-    try:
-        again = node.create(init_code(action), sender=str(action.made_by), value_wei=action.value_wei)
-    except RpcFault:
+    again = node.rpc.read_all([("eth_call", rerun(action, str(action.made_by)))])[0]
+    if not isinstance(again, str):
         return "and the node can neither name the transaction that made it nor run its constructor again"
-    return None if again == code else "its constructor gives other code with this plan's arguments"
+    return None if bytes.fromhex(again[2:]) == code else "its constructor gives other code with this plan's arguments"
 
 
 def _creating_input(node: Node, address: str) -> bytes | None:

@@ -11,7 +11,6 @@ from chains.errors import Refused
 from chains.evm.actions import Action, EvmPlan, PlannedCheck
 from chains.evm.address import checksum
 from chains.evm.fees import CostAboveCap, FeeCaps, InsufficientFunds, current_fees, ether
-from chains.evm.lifecycle import TxState
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node, check_identity
 from chains.evm.planner import Draft, Sources, lay_out
@@ -19,7 +18,7 @@ from chains.evm.proxies import expected_slots
 from chains.evm.sender import Finality, Sender, SendSettings, TransactionSigner
 from chains.evm.simulate import SimulationUnsupported, shown, simulate
 from chains.evm.units import EvmUnits
-from chains.evm.verify.bytecode import Proof, prove_creation, runtime_problem
+from chains.evm.verify.bytecode import runtime_problem
 from chains.rpc import Rpc, RpcDown, RpcFault, RpcUnknown
 
 __all__ = ["ChainIdentity", "CheckResult", "EvmChain", "EvmPolicy", "NoSimulation"]
@@ -56,7 +55,7 @@ class EvmPolicy:
     caps: FeeCaps
     finality: Finality
     window: int
-    gas_margin_percent: int
+    gas_margin_bps: int
     wait_s: float
 
 
@@ -149,7 +148,7 @@ class EvmChain:
                 draft.checks,
                 sender=deployer,
                 now_s=now_s,
-                gas_margin_percent=self.policy.gas_margin_percent,
+                gas_margin_bps=self.policy.gas_margin_bps,
                 abis=abis,
             ).actions
         except SimulationUnsupported as error:
@@ -165,7 +164,7 @@ class EvmChain:
             "max_fee_per_gas_wei": str(caps.max_fee_wei) if caps.max_fee_wei is not None else None,
             "max_priority_fee_per_gas_wei": str(caps.max_priority_wei) if caps.max_priority_wei is not None else None,
             "max_cost_wei": str(caps.max_cost_wei) if caps.max_cost_wei is not None else None,
-            "gas_margin_percent": self.policy.gas_margin_percent,
+            "gas_margin_bps": self.policy.gas_margin_bps,
         }
         if not actions:
             return {"gas": 0, "cost_wei": "0", "worst_cost_wei": "0"}, limits
@@ -226,21 +225,6 @@ class EvmChain:
         )
 
     # -- prove and observe ---------------------------------------------------------------------------------------
-
-    def prove(self, plan: EvmPlan, states: Mapping[str, TxState], sources: Sources) -> list[Proof]:
-        """Our own proof of every contract the plan created."""
-        proofs = []
-        for action in plan.actions:
-            if action.source is None:
-                continue
-            mined = states[action.id].mined
-            assert mined is not None
-            proofs.append(
-                prove_creation(
-                    self.rpc, sources(action.source), action, sender=plan.deployer, transaction_hash=mined.hash
-                )
-            )
-        return proofs
 
     def check(self, checks: Sequence[PlannedCheck]) -> list[CheckResult]:
         """Read every check in one batch."""

@@ -105,14 +105,6 @@ class Node:
             raise answer
         return answer
 
-    def create(self, init_code: bytes, *, sender: str, value_wei: int) -> bytes:
-        """The runtime code that init code gives when ``sender`` runs it. Raises ``RpcFault``."""
-        request = {"from": sender, "value": hex(value_wei), "input": "0x" + init_code.hex()}
-        answer = self._answer(self.rpc.read_all([("eth_call", [request, "latest"])])[0])
-        if isinstance(answer, RpcFault):
-            raise answer
-        return answer
-
     def _answer(self, answer: Any) -> bytes | RpcFault:
         return answer if isinstance(answer, RpcFault) else self._bytes(answer)
 

@@ -85,7 +85,7 @@ def simulate(
     *,
     sender: str,
     now_s: int,
-    gas_margin_percent: int,
+    gas_margin_bps: int,
     abis: Sequence[Sequence[Mapping[str, Any]]],
 ) -> Simulated:
     """Run the actions in order, then the checks' reads. ``now_s`` is the latest block's timestamp.
@@ -114,7 +114,7 @@ def simulate(
         if action.made_by is not None:
             # A factory hands on 63/64 of what it has (EIP-150), CREATE3's proxy again: that much must be there, unused.
             needed = gas * 33 // 32
-        filled.append(replace(action, gas_estimate=gas, gas_limit=needed + needed * gas_margin_percent // 100))
+        filled.append(replace(action, gas_estimate=gas, gas_limit=needed + needed * gas_margin_bps // 10_000))
     answers = [bytes.fromhex(str(r.get("returnData", "0x"))[2:]) for r in results[len(actions) :]]
     check_answers(checks, answers, would=True)
     return Simulated(tuple(filled), sum(a.gas_estimate for a in filled))
