@@ -39,6 +39,7 @@ def artifact_to_json(artifact: Artifact) -> dict[str, Any]:
         "compiler": artifact.compiler,
         "settings": dict(artifact.settings),
         "input_sha256": artifact.input_sha256,
+        "storage_owners": None if artifact.storage_owners is None else list(artifact.storage_owners),
         "namespaces": _copied(artifact.namespaces),
         "named_types": _copied(artifact.named_types),
         "initializers": _copied(artifact.initializers),
@@ -61,6 +62,7 @@ def artifact_from_json(data: Mapping[str, Any]) -> Artifact:
         settings=data["settings"],
         input_sha256=data["input_sha256"],
         # Bundles from before ship looked for them do not have these.
+        storage_owners=None if data.get("storage_owners") is None else tuple(data["storage_owners"]),
         namespaces=data.get("namespaces"),
         named_types=data.get("named_types"),
         initializers=data.get("initializers"),

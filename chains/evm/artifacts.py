@@ -30,8 +30,9 @@ class Artifact:
     ``contract`` or ``library``. ``input_sha256`` names the standard JSON input inside the bundle.
 
     What the compiler's syntax trees tell besides (``chains.evm.syntax``), ``None`` where a build did not look:
-    ``namespaces`` maps ERC-7201 ids to layouts, ``named_types`` what enums and value types of the layout stand for,
-    ``initializers`` selectors to their ``initializer`` or ``reinitializer(N)`` modifier.
+    ``storage_owners`` names the contract that declares each variable of the layout, ``namespaces`` maps ERC-7201 ids to
+    layouts, ``named_types`` what enums and value types stand for, ``initializers`` selectors to their ``initializer`` or
+    ``reinitializer(N)`` modifier.
     """
 
     source: str
@@ -46,6 +47,7 @@ class Artifact:
     compiler: str
     settings: Mapping[str, Any]
     input_sha256: str
+    storage_owners: tuple[str, ...] | None = None
     namespaces: Mapping[str, Any] | None = None
     named_types: Mapping[str, Any] | None = None
     initializers: Mapping[str, str] | None = None

@@ -83,6 +83,7 @@ class Contract:
             compiler=self.compiler,
             settings=settings,
             input_sha256=sha256_hex(standard),
+            storage_owners=syntax.owners(layout or {}) if syntax else None,
             namespaces=syntax.namespaces() if syntax else None,
             named_types=syntax.named_types([layout or {}]) if syntax else None,
             initializers=syntax.initializers() if syntax else None,

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from chains.evm.artifacts import Artifact
 from chains.evm.storage_types import Types, type_problem
 
 __all__ = ["Finding", "StorageFacts", "Variable", "compare_layouts", "compare_storage"]
@@ -33,10 +34,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Variable:
-    """A state variable; ``start`` and ``size`` in bytes from slot 0."""
+    """A state variable; ``start`` and ``size`` in bytes from slot 0.
+
+    ``home`` is the contract that declares it, empty for the compared contract itself, which may have another name now.
+    """
 
     label: str
     contract: str
+    home: str
     start: int
     size: int
     type: str
@@ -63,17 +68,33 @@ class Variable:
 class StorageFacts:
     """Everything known of a contract's storage. ``namespaces`` is ``None`` where the build did not look for them.
 
-    ``layout`` is solc's; ``named`` maps labels of enums to their members, of value types to what they stand for.
+    ``contract`` is its name, ``owners`` say which contract declares each variable. ``layout`` is solc's; ``named`` maps labels of enums to their members, of value types to what they stand for.
     """
 
+    contract: str
     layout: Mapping[str, Any]
     namespaces: Mapping[str, Any] | None = None
     named: Mapping[str, Any] = field(default_factory=dict)
+    owners: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, artifact: Artifact) -> StorageFacts | None:
+        """``None`` where the compiler knows no storage layouts (before 0.5.13)."""
+        if artifact.storage_layout is None:
+            return None
+        return cls(
+            artifact.name,
+            artifact.storage_layout,
+            artifact.namespaces,
+            artifact.named_types or {},
+            artifact.storage_owners or (),
+        )
 
 
 def compare_storage(old: StorageFacts, new: StorageFacts) -> tuple[Finding, ...]:
     """Every reason why ``new`` must not run on the storage of ``old``; empty when it may."""
-    findings = list(compare_layouts(Types(old.layout, old.named), Types(new.layout, new.named)))
+    types = Types(old.layout, old.named, old.owners), Types(new.layout, new.named, new.owners)
+    findings = list(compare_layouts(*types, old.contract, new.contract))
     for name, before in (old.namespaces or {}).items():
         after = (new.namespaces or {}).get(name)
         if after is None:
@@ -88,23 +109,25 @@ def compare_storage(old: StorageFacts, new: StorageFacts) -> tuple[Finding, ...]
     return tuple(findings)
 
 
-def _variables(types: Types) -> list[Variable]:
+def _variables(types: Types, name: str) -> list[Variable]:
+    owners = types.owners or [name] * len(types.storage)
     found = [
         Variable(
             item["label"],
-            str(item.get("contract", "")).rpartition(":")[2],
+            owner,
+            "" if owner == name else owner,
             int(item["slot"]) * 32 + int(item["offset"]),
             types.size(item["type"]),
             item["type"],
         )
-        for item in types.storage
+        for item, owner in zip(types.storage, owners, strict=True)
     ]
     return sorted(found, key=lambda v: v.start)
 
 
-def compare_layouts(old_types: Types, new_types: Types) -> Iterator[Finding]:
-    """Compare two lists of variables."""
-    old, new = _variables(old_types), _variables(new_types)
+def compare_layouts(old_types: Types, new_types: Types, old_name: str = "", new_name: str = "") -> Iterator[Finding]:
+    """Compare two lists of variables; the names are those of the compared contracts, empty for structs."""
+    old, new = _variables(old_types, old_name), _variables(new_types, new_name)
     yield from _inheritance(old, new)
     explained: set[Variable] = set()
     for before in old:
@@ -159,7 +182,7 @@ def _one(
 def _find(variable: Variable, others: Sequence[Variable]) -> Variable | None:
     """The same variable by name; where several contracts have one of the name, the one of the same contract."""
     named = [v for v in others if v.label == variable.label]
-    return next((v for v in named if v.contract == variable.contract), named[0] if len(named) == 1 else None)
+    return next((v for v in named if v.home == variable.home), named[0] if len(named) == 1 else None)
 
 
 def _known(variable: Variable, others: Sequence[Variable]) -> bool:
@@ -175,14 +198,14 @@ def _inheritance(old: Sequence[Variable], new: Sequence[Variable]) -> Iterator[F
     """Base contracts in another order put every variable elsewhere: worth one line before all the others."""
 
     def order(variables: Sequence[Variable]) -> list[str]:
-        return list(dict.fromkeys(v.contract for v in variables if v.contract))
+        return list(dict.fromkeys(v.home for v in variables if v.home))
 
     before, after = order(old), order(new)
     kept, now = [c for c in before if c in after], [c for c in after if c in before]
     if kept != now:
         yield Finding(
             "inheritance",
-            before[-1],
+            old[-1].contract,
             f"its bases stand in another order: {', '.join(kept)} before, {', '.join(now)} now",
         )
 
@@ -190,7 +213,7 @@ def _inheritance(old: Sequence[Variable], new: Sequence[Variable]) -> Iterator[F
 def _gaps(old: Sequence[Variable], new: Sequence[Variable]) -> Iterator[Finding]:
     """A gap that shrinks must end where it ended, or what a later version puts behind it lands elsewhere."""
     for before in (v for v in old if v.gap):
-        after = next((v for v in new if v.gap and (v.label, v.contract) == (before.label, before.contract)), None)
+        after = next((v for v in new if v.gap and (v.label, v.home) == (before.label, before.home)), None)
         if after is None or after.stop == before.stop:
             continue
         used = (after.start - before.start) // 32

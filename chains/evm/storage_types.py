@@ -14,10 +14,11 @@ _Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Types:
-    """One layout (solc's form) with what its named types mean."""
+    """One layout (solc's form) with what its named types mean, and who declares each of its variables, if known."""
 
     layout: Mapping[str, Any]
     named: Mapping[str, Any] = field(default_factory=dict)
+    owners: Sequence[str] = ()
 
     @property
     def storage(self) -> Sequence[Mapping[str, Any]]:

@@ -108,6 +108,16 @@ class ContractSyntax:
                     found[kind["label"]] = _meaning(node)
         return found
 
+    def owners(self, layout: Mapping[str, Any]) -> tuple[str, ...]:
+        """The contract that declares each variable of the layout, in its order (solc names the compiled one instead)."""
+        names: dict[int, str] = {
+            node["id"]: owner["name"]
+            for owner in self.lineage
+            for node in owner.get("nodes", ())
+            if node["nodeType"] == "VariableDeclaration"
+        }
+        return tuple(names.get(item.get("astId", -1), str(self.node["name"])) for item in layout.get("storage") or ())
+
     def initializers(self) -> dict[str, str]:
         """Selector → modifier (``initializer``, ``reinitializer(2)``) of every function that has one."""
         found: dict[str, str] = {}
