@@ -31,6 +31,7 @@ from pipeline.steps.gates import Judge
 from pipeline.steps.plan import Planning
 from pipeline.steps.preflight import Preflight
 from pipeline.steps.record import Record
+from pipeline.steps.safety import Safety, touches_proxies
 from pipeline.steps.verify import Verify
 from pipeline.ui.base import Ui
 
@@ -91,7 +92,12 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
             run.skip("deploying", Skip("the chain holds this release, and it is recorded"))
             outcome.record = str(record_path_of(session, plan))
             return
-        run(Approve(session, plan, tuple(r.to_json() for r in results), options.yes))
+        gates = [result.to_json() for result in results]
+        if touches_proxies(session, plan):
+            examined = run(Safety(session, bundle, plan))
+            if examined.accepted or session.project.gates.layout is not None:
+                gates.append(examined.to_json(bundle.digest))
+        run(Approve(session, plan, tuple(gates), options.yes))
     outcome.plan, outcome.bundle = plan.digest, bundle.digest
     # 6. Every transaction through the journal onto the chain.
     _send(session, plan, bundle, options, outcome, run)

@@ -17,7 +17,15 @@ from chains.evm.actions import Action, PlannedCheck
 from chains.evm.node import quantity
 from chains.rpc import Rpc, RpcDown, RpcFault
 
-__all__ = ["CheckWouldFail", "Simulated", "SimulationUnsupported", "WouldRevert", "check_answers", "simulate"]
+__all__ = [
+    "CheckWouldFail",
+    "Simulated",
+    "SimulationUnsupported",
+    "WouldRevert",
+    "action_blocks",
+    "check_answers",
+    "simulate",
+]
 
 _CREATE_INPUT = "0x365f5f37365f34f0806013573d5f5f3e3d5ffd5b5f5260205ff3"
 """Copies its input to memory, CREATEs it with the call's value, returns the address or reverts with the reason."""
@@ -66,11 +74,17 @@ def _block(action: Action, sender: str, seen_s: int) -> dict[str, Any]:
     return {"stateOverrides": overrides, "calls": [call], "blockOverrides": {"time": hex(seen_s)}}
 
 
-def _request(actions: Sequence[Action], checks: Sequence[PlannedCheck], sender: str, now_s: int) -> list[Any]:
+def action_blocks(actions: Sequence[Action], sender: str, now_s: int) -> tuple[list[dict[str, Any]], int]:
+    """``(one simulated block an action, the time of the last)``; delays of timelocks pass between them."""
     blocks, seen_s = [], now_s
     for action in actions:
         seen_s += 1 + (action.ready.delay_s if action.ready else 0)
         blocks.append(_block(action, sender, seen_s))
+    return blocks, seen_s
+
+
+def _request(actions: Sequence[Action], checks: Sequence[PlannedCheck], sender: str, now_s: int) -> list[Any]:
+    blocks, seen_s = action_blocks(actions, sender, now_s)
     reads = [{"from": sender, "to": c.to, "input": "0x" + c.data.hex()} for c in checks]
     if reads:
         override = {sender: {"code": "0x"}}

@@ -121,13 +121,19 @@ def _pairs(unit: ContractSpec, path: Path, locate: Locate) -> Iterator[ManifestI
             "Write the salt in words, or delete sender-guard.",
         )
     if unit.proxy == "none":
-        for key, value in (("initialize", unit.initialize), ("upgrade", unit.upgrade), ("authority", unit.authority)):
+        for key, value in (
+            ("initialize", unit.initialize),
+            ("upgrade", unit.upgrade),
+            ("authority", unit.authority),
+        ):
             if value is not None:
                 yield refused(
                     key,
                     f"{key} needs a proxy, and this contract has none.",
                     'Set proxy = "uups", "transparent" or "beacon"; or make the call a unit of its own under [calls].',
                 )
+    if unit.unsafe_allow and unit.proxy == "none":
+        yield refused("unsafe-allow", "unsafe-allow is about upgrades, and this contract has no proxy.", "Delete it.")
     if unit.proxy_owner is not None and unit.proxy not in {"transparent", "beacon"}:
         yield refused(
             "proxy-owner",

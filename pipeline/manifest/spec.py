@@ -14,6 +14,7 @@ from pipeline.manifest.fields import (
     Name,
     Names,
     ReadSignature,
+    Reason,
     RelativePath,
     Salt,
     Schema1,
@@ -128,6 +129,11 @@ class ContractSpec(Spec):
     after: Names = Field(default=(), description="Units that must be on chain before this one.")
     replace: bool = Field(
         default=False, description="Deploy anew when code or immutables changed and no proxy can be upgraded."
+    )
+    unsafe_allow: Mapping[Literal["layout", "initializer", "no-way-back"], Reason] = Field(
+        default_factory=dict,
+        description="Findings of the upgrade check that are accepted, each with its reason: "
+        '{ layout = "the array was never written" }.',
     )
 
 

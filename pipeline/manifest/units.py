@@ -104,6 +104,7 @@ class _Maker:
             after=unit.after,
             authority=None if unit.authority is None else self.value(unit.authority, (*path, "authority")),
             replace=unit.replace,
+            unsafe_allow={str(key): reason for key, reason in unit.unsafe_allow.items()},
         )
 
     def call_unit(self, name: str, unit: CallSpec) -> CallUnit:
