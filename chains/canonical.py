@@ -17,7 +17,11 @@ _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def _check(value: Any) -> None:
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool | int):
+        return
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+            raise TypeError("canonical JSON cannot hold half of a surrogate pair")
         return
     if isinstance(value, list | tuple):
         for item in value:
@@ -27,6 +31,7 @@ def _check(value: Any) -> None:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise TypeError(f"canonical JSON has string keys only, not {type(key).__name__}")
+            _check(key)
             _check(item)
         return
     raise TypeError(f"canonical JSON cannot hold {type(value).__name__}")
@@ -45,7 +50,7 @@ def nesting(text: str) -> int:
 
 
 def canonical(value: Any) -> bytes:
-    """``value`` as canonical JSON bytes (UTF-8, sorted keys, no spaces). Raises ``TypeError`` on floats and objects."""
+    """``value`` as canonical JSON bytes (UTF-8, sorted keys, no spaces). Raises ``TypeError`` on anything else."""
     _check(value)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 

@@ -20,9 +20,9 @@ _CREATED_TOPIC = "0x" + keccak256(b"ContractCreation(address)").hex()
 
 
 class OtherCodeThere(NeedsPerson):
-    """SHIP-E16: something else already lies where a contract of the plan is to go."""
+    """SHIP-E32: something else already lies where a contract of the plan is to go."""
 
-    code = "SHIP-E16"
+    code = "SHIP-E32"
 
 
 def already_there(node: Node, artifact: Artifact, action: Action) -> bool:

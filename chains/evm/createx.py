@@ -50,9 +50,9 @@ _SELECTORS = {
 
 
 class SaltRefused(Refused):
-    """SHIP-E14: a salt CreateX would revert on, or would not keep for this sender."""
+    """SHIP-E30: a salt CreateX would revert on, or would not keep for this sender."""
 
-    code = "SHIP-E14"
+    code = "SHIP-E30"
 
 
 @dataclass(frozen=True)

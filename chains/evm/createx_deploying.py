@@ -25,21 +25,21 @@ State = Literal["there", "missing", "unfunded"]
 
 
 class PresignedUnusable(Refused):
-    """SHIP-E17: the presigned transaction cannot put CreateX on this chain."""
+    """SHIP-E33: the presigned transaction cannot put CreateX on this chain."""
 
-    code = "SHIP-E17"
+    code = "SHIP-E33"
 
 
 class CreateXStrange(NeedsPerson):
-    """SHIP-E18: something that is not CreateX lies at its address."""
+    """SHIP-E34: something that is not CreateX lies at its address."""
 
-    code = "SHIP-E18"
+    code = "SHIP-E34"
 
 
 class CreateXPending(Resumable):
-    """SHIP-E19: the presigned transaction is not mined yet."""
+    """SHIP-E35: the presigned transaction is not mined yet."""
 
-    code = "SHIP-E19"
+    code = "SHIP-E35"
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,9 @@ __all__ = ["FactoryMissing", "Place", "chosen_salt", "place", "require_factory",
 
 
 class FactoryMissing(Refused):
-    """SHIP-E15: the chain lacks the factory a salted address needs, or has other code in its place."""
+    """SHIP-E31: the chain lacks the factory a salted address needs, or has other code in its place."""
 
-    code = "SHIP-E15"
+    code = "SHIP-E31"
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,12 @@ class LiveStateDrifted(NeedsPerson):
     code = "SHIP-E07"
 
 
+class AddressTakenTwice(Refused):
+    """SHIP-E36: two units are to lie at one address."""
+
+    code = "SHIP-E36"
+
+
 class TargetMissing(Refused):
     """SHIP-E08: a call or check goes to an address without code."""
 
@@ -153,6 +159,13 @@ class _Layout:
         self.live[unit.name] = before.merge(merged)
         if where.to:
             require_factory(self.node, where.to)
+            if where.address.lower() in self.fresh:  # an earlier unit of this plan goes there
+                if where.by_salt_alone:
+                    raise AddressTakenTwice(
+                        f"{action.id} has the create3 salt of another unit: both would lie at {where.address}",
+                        remedy="Give each unit a salt of its own.",
+                    )
+                return where.address
             if already_there(self.node, artifact, action):
                 return where.address
         self.add(action)
@@ -181,7 +194,7 @@ class _Layout:
         if authority is None:
             self.add(base)
             return
-        operation = Operation(to, data, keccak256(f"{name}:{self.nonce}:{self.deployer}".encode()))
+        operation = Operation(to, value_wei, data, keccak256(f"{name}:{self.nonce}:{self.deployer}".encode()))
         delay_s = self._delay_s(authority)
         schedule = replace(
             base, id=f"{name}.schedule", title=f"schedule: {title}", to=authority, value_wei=0,
@@ -331,6 +344,8 @@ class _Layout:
         assert before.address
         self.still_there(unit.name, before.address)
         self.not_drifted(unit, before)
+        if before.implementation:
+            self.still_there(f"the implementation of {unit.name}", before.implementation)
         implementation, digest = self.implementation(unit, artifact)
         if digest == before.implementation_init_code:
             return "unchanged", f"live at {before.address}, implementation {implementation}"
@@ -372,6 +387,14 @@ class _Layout:
                     f"{unit.name} at {before.address} has {name} 0x{found[-20:].hex()}, recorded was {address}",
                     remedy="Somebody changed it outside ship. `ship status` shows the difference; settle it before "
                     "deploying.",
+                )
+        if before.beacon and before.implementation:
+            shown = self.node.call(before.beacon, encode_call("implementation", [], []))
+            if shown[-20:] != address_bytes(before.implementation):
+                raise LiveStateDrifted(
+                    f"the beacon of {unit.name} at {before.beacon} has implementation 0x{shown[-20:].hex()}, recorded was "
+                    f"{before.implementation}",
+                    remedy="Somebody changed it outside ship. Settle it before deploying.",
                 )
 
     def call_unit(self, unit: CallUnit) -> None:

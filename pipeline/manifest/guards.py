@@ -40,7 +40,7 @@ def address_problem(text: str) -> tuple[str, str] | None:
             return f"{found} has {len(found) - 2} hex digits; an address has 40.", "Copy the address again, whole."
         if found[2:] == found[2:].lower() and found[1] == "x":
             continue
-        right = checksum(found)
+        right = checksum(found[2:])
         if found != right:
             return (
                 f"{found} has a wrong EIP-55 checksum: a digit may be mistyped.",
