@@ -115,8 +115,7 @@ class EvmChain:
     ) -> EvmPlan:
         """Lay out, simulate, price. Raises the ``Refused`` of whatever does not fit."""
         nonce, balance_wei, head = Node(self.rpc).account(deployer)
-        node, chain_id = Node(self.rpc), self.identity.id
-        draft = lay_out(units, sources, live, node, deployer=deployer, nonce=nonce, chain_id=chain_id)
+        draft = lay_out(units, sources, live, Node(self.rpc), deployer=deployer, nonce=nonce)
         actions = self._simulated(draft, deployer, head.timestamp_s, [sources(u.source).abi for u in units.contracts])
         for action in actions:
             if action.gas_limit > head.gas_limit:

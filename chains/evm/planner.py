@@ -20,7 +20,7 @@ from chains.evm.artifacts import Artifact, link
 from chains.evm.dag import library_units, order
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
-from chains.evm.placing import place, require_factory
+from chains.evm.placing import place, require_factory, uses_createx
 from chains.evm.proxies import (
     ADMIN_SLOT,
     BEACON_SLOT,
@@ -84,7 +84,6 @@ class _Layout:
     sources: Sources
     node: Node
     deployer: str
-    chain_id: int
     nonce: int
     live: dict[str, LiveUnit]
     actions: list[Action] = field(default_factory=list)
@@ -141,8 +140,9 @@ class _Layout:
         effect: Callable[[str], dict[str, Any]],
     ) -> str:
         """Deploy init code (or adopt what lies at its salted address already); gives the address."""
+        chain_id = self.node.chain_id if uses_createx(unit) else 0
         where = place(
-            unit, own=not suffix, init_code=init_code, deployer=self.deployer, chain_id=self.chain_id, nonce=self.nonce
+            unit, own=not suffix, init_code=init_code, deployer=self.deployer, chain_id=chain_id, nonce=self.nonce
         )
         before = self.live.get(unit.name, LiveUnit(unit.name))
         if where.by_salt_alone and before.address == where.address:
@@ -470,14 +470,7 @@ def _prefetch(node: Node, live: Mapping[str, LiveUnit]) -> None:
 
 
 def lay_out(
-    units: EvmUnits,
-    sources: Sources,
-    live: Mapping[str, LiveUnit],
-    node: Node,
-    *,
-    deployer: str,
-    nonce: int,
-    chain_id: int,
+    units: EvmUnits, sources: Sources, live: Mapping[str, LiveUnit], node: Node, *, deployer: str, nonce: int
 ) -> Draft:
     """Order the units and turn what differs from ``live`` into actions, starting at ``nonce``.
 
@@ -486,7 +479,7 @@ def lay_out(
     """
     _prefetch(node, live)
     libraries = {u.name: tuple(library_units(u, sources(u.source), units).values()) for u in units.contracts}
-    layout = _Layout(units, sources, node, deployer, chain_id, nonce, dict(live))
+    layout = _Layout(units, sources, node, deployer, nonce, dict(live))
     for unit in order(units, libraries):
         if isinstance(unit, CallUnit):
             layout.call_unit(unit)

@@ -52,7 +52,7 @@ def compare(session: Session, live: Mapping[str, LiveUnit], node: Node) -> Compa
             open_verdicts, None, "the target has no usable signer, and its address is part of what is planned"
         )
     try:
-        planned = _planned(units, bundle, live, node, deployer, session.chain.identity.id)
+        planned = _planned(units, bundle, live, node, deployer)
     except ShipError as error:
         if isinstance(error, Resumable):
             raise
@@ -70,13 +70,13 @@ def _deployer(session: Session) -> str | None:
 
 
 def _planned(
-    units: EvmUnits, bundle: Bundle, live: Mapping[str, LiveUnit], node: Node, deployer: str, chain_id: int
+    units: EvmUnits, bundle: Bundle, live: Mapping[str, LiveUnit], node: Node, deployer: str
 ) -> tuple[PlannedUnit, ...]:
     """What a plan would do about each unit; a changed immutable is a difference here, not a refusal."""
     contracts = tuple(dataclasses.replace(unit, replace=True) for unit in units.contracts)
     open_units = dataclasses.replace(units, contracts=contracts, checks=())
     nonce, _, _ = node.account(deployer)
-    return lay_out(open_units, bundle.artifact, live, node, deployer=deployer, nonce=nonce, chain_id=chain_id).units
+    return lay_out(open_units, bundle.artifact, live, node, deployer=deployer, nonce=nonce).units
 
 
 def _verdict(unit: PlannedUnit, kind: Kind) -> Verdict:

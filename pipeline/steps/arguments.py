@@ -28,15 +28,7 @@ class CheckArguments:
         node = Node(session.chain.rpc)
         nonce, _, _ = node.account(self.ready.deployer)
         units = evm_units(session.project, session.target)
-        return lay_out(
-            units,
-            self.bundle.artifact,
-            session.live(),
-            node,
-            deployer=self.ready.deployer,
-            nonce=nonce,
-            chain_id=session.chain.identity.id,
-        )
+        return lay_out(units, self.bundle.artifact, session.live(), node, deployer=self.ready.deployer, nonce=nonce)
 
     def summary(self, result: Draft) -> str:
         return f"{len(result.units)} units, {len(result.checks)} checks"

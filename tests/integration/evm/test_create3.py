@@ -80,6 +80,13 @@ def expected(salt: str) -> str:
     return create3_address(guard(sender_salt(DEPLOYER, keccak256(salt.encode())), DEPLOYER, 31337).salt)
 
 
+def send(rpc: Rpc, data: bytes) -> None:
+    """To CreateX, from the deployer; mined when it returns."""
+    sent = rpc.read("eth_sendTransaction", [{"from": DEPLOYER, "to": CREATEX, "input": "0x" + data.hex()}])
+    while rpc.read("eth_getTransactionReceipt", [sent]) is None:
+        SystemClock().sleep_s(0.02)
+
+
 def code_at(rpc: Rpc, address: str) -> bytes:
     return bytes.fromhex(str(rpc.read("eth_getCode", [address, "latest"]))[2:])
 
@@ -127,9 +134,9 @@ def test_other_code_at_createxs_address_needs_a_person(anvil: Callable[..., Any]
 def test_addresses_are_those_the_real_createx_gives(with_createx: Any, salt: bytes) -> None:
     predicted = create3_address(guard(salt, DEPLOYER, 31337).salt)
     init_code = bytes.fromhex("6001600c60003960016000f300")
-    transaction = {"from": DEPLOYER, "to": CREATEX, "input": "0x" + deploy_create3(salt, init_code).hex()}
-    with_createx.rpc("eth_sendTransaction", transaction)
-    assert code_at(Rpc([Endpoint(with_createx.url)]), predicted)
+    rpc = Rpc([Endpoint(with_createx.url)])
+    send(rpc, deploy_create3(salt, init_code))
+    assert code_at(rpc, predicted)
 
 
 @pytest.mark.parametrize("owner", [address_bytes(DEPLOYER), bytes(20)])
@@ -194,8 +201,7 @@ def _deploy_by_hand(project: Any, fee: int, owner: str = DEPLOYER) -> None:
     init_code = bundle.artifact("Router").creation_code + encode(["uint256", "address"], [fee, owner])
     salt = sender_salt(DEPLOYER, keccak256(b"acme.router.v1"))
     with project.chain() as rpc:
-        call = {"from": DEPLOYER, "to": CREATEX, "input": "0x" + deploy_create3(salt, init_code).hex()}
-        rpc.read("eth_sendTransaction", [call])
+        send(rpc, deploy_create3(salt, init_code))
         assert code_at(rpc, expected("acme.router.v1"))
 
 
