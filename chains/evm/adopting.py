@@ -11,7 +11,7 @@ from chains.evm.actions import Action
 from chains.evm.address import keccak256
 from chains.evm.artifacts import Artifact
 from chains.evm.createx import CREATEX
-from chains.evm.node import Node
+from chains.evm.node import Node, data_or_nothing
 from chains.evm.verify.bytecode import rerun, runtime_problem
 
 __all__ = ["OtherCodeThere", "already_there"]
@@ -53,7 +53,7 @@ def _other_arguments(node: Node, action: Action, code: bytes) -> str | None:
     again = node.rpc.read_all([("eth_call", rerun(action, str(action.made_by)))])[0]
     if not isinstance(again, str):
         return "and the node can neither name the transaction that made it nor run its constructor again"
-    return None if bytes.fromhex(again[2:]) == code else "its constructor gives other code with this plan's arguments"
+    return None if data_or_nothing(again) == code else "its constructor gives other code with this plan's arguments"
 
 
 def _creating_input(node: Node, address: str) -> bytes | None:
@@ -70,4 +70,4 @@ def _creating_input(node: Node, address: str) -> bytes | None:
     transaction = node.rpc.read_all([("eth_getTransactionByHash", [logs[0].get("transactionHash")])])[0]
     if not isinstance(transaction, dict) or str(transaction.get("to")).lower() != CREATEX.lower():
         return None
-    return bytes.fromhex(str(transaction.get("input", "0x"))[2:])
+    return data_or_nothing(transaction.get("input"))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chains.evm.actions import Action
 from chains.evm.address import create_address
-from chains.evm.node import quantity
+from chains.evm.node import hex_bytes, quantity
 from chains.evm.simulate import SimulationUnsupported, action_blocks
 from chains.rpc import Rpc, RpcFault
 
@@ -59,20 +59,20 @@ def probe(rpc: Rpc, actions: Sequence[Action], probes: Sequence[Probe], *, sende
             blocks.append({"calls": [call], "blockOverrides": {"time": hex(seen_s)}})
     request: list[Any] = [{"blockStateCalls": blocks, "validation": False, "traceTransfers": False}, "latest"]
     try:
-        results = [call for block in rpc.read("eth_simulateV1", request) for call in block["calls"]]
+        answer = rpc.read("eth_simulateV1", request)
+        results = [_probed(call) for block in answer for call in block["calls"]]
     except RpcFault as error:
         raise SimulationUnsupported(str(error)) from error
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise SimulationUnsupported("the node's answer has another form") from error
     if len(results) != len(actions) + len(probes):
         raise SimulationUnsupported("the node left calls out of its answer")
-    if any(quantity(result.get("status", "0x0")) != 1 for result in results[: len(actions)]):
+    if not all(result.succeeded for result in results[: len(actions)]):
         raise SimulationUnsupported("an action of the plan would fail now")
-    return [_probed(result) for result in results[len(actions) :]]
+    return results[len(actions) :]
 
 
-def _probed(result: Any) -> Probed:
-    succeeded = quantity(result.get("status", "0x0")) == 1
-    error = result.get("error") or {}
-    text = result.get("returnData") if succeeded else error.get("data") or result.get("returnData")
-    return Probed(succeeded, bytes.fromhex(str(text or "0x")[2:]))
+def _probed(result: Mapping[str, Any]) -> Probed:
+    succeeded = quantity(result["status"]) == 1
+    data = None if succeeded else (result.get("error") or {}).get("data")
+    return Probed(succeeded, hex_bytes(data or result.get("returnData") or "0x"))

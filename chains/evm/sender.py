@@ -19,7 +19,7 @@ from chains.evm.fees import BaseFeeAboveCap, FeeCaps, bump, current_fees, ether
 from chains.evm.foreign import used_by
 from chains.evm.lifecycle import Mined, TxState, apply, fold
 from chains.evm.looking import Finality, look
-from chains.evm.node import hex_bytes
+from chains.evm.node import data_or_nothing
 from chains.evm.reconcile import Decision, Seen, reconcile
 from chains.evm.transaction import Fees, SignedTransaction, UnsignedTransaction
 from chains.rpc import Rpc, RpcFault, RpcUnknown
@@ -259,7 +259,7 @@ class Sender:
             return False
         request = {"to": action.ready.to, "input": "0x" + action.ready.data.hex()}
         answer = self.rpc.read_all([("eth_call", [request, "latest"])])[0]
-        if isinstance(answer, RpcFault) or not any(_data(answer)):
+        if isinstance(answer, RpcFault) or not any(data_or_nothing(answer)):
             raise NotReady(
                 f"{action.title}: scheduled, but the delay of {action.ready.delay_s} s is not over",
                 remedy="Run the same command again when it is.",
@@ -373,7 +373,7 @@ class Sender:
         """Prove what the chain holds before the action counts as done."""
         places = [action.address] if action.address else list(action.needs_code)
         answers = self.rpc.read_all([("eth_getCode", [place, "latest"]) for place in places])
-        codes = [_data(answer) for answer in answers]
+        codes = [data_or_nothing(answer) for answer in answers]
         problem = self._code_problem(action, places, codes)
         if problem:
             self._hint = f"{action.id}: {problem}"
@@ -396,7 +396,7 @@ class Sender:
         """Raises ``WrongCode`` when every endpoint that answers shows the same."""
         shown = [self.rpc.ask_each("eth_getCode", [place, "latest"]) for place in places]
         problems = [
-            self._code_problem(action, places, [_data(answer) for answer in answers])
+            self._code_problem(action, places, [data_or_nothing(answer) for answer in answers])
             for answers in zip(*shown, strict=True)
             if all(isinstance(answer, str) for answer in answers)
         ]
@@ -449,7 +449,7 @@ class Sender:
         if action.to:
             request["to"] = action.to
         answer = self.rpc.read_all([("eth_call", [request, hex(mined.block_number - 1)])])[0]
-        if isinstance(answer, RpcFault) and (data := _data(answer.data)):
+        if isinstance(answer, RpcFault) and (data := data_or_nothing(answer.data)):
             return explain_revert(data, self.abis)
         return f"failed with {mined.gas_used} of {action.gas_limit} gas used"
 
@@ -472,14 +472,6 @@ class Sender:
             f"nothing changed for {self.settings.wait_s:g} s; waiting for {waiting}{hint}",
             remedy="Run the same command again: it goes on with the same bytes.",
         )
-
-
-def _data(answer: Any) -> bytes:
-    """Data a node gave, nothing where it gave none."""
-    try:
-        return hex_bytes(answer)
-    except ValueError:
-        return b""
 
 
 def _note(state: TxState) -> str:

@@ -18,6 +18,7 @@ from chains.evm.actions import Action
 from chains.evm.address import CREATE2_FACTORY, create_address
 from chains.evm.artifacts import Artifact, ByteRange, link, mask, strip_metadata
 from chains.evm.createx import CREATEX, init_code_of
+from chains.evm.node import data_or_nothing
 from chains.rpc import Rpc, RpcFault
 
 __all__ = ["Proof", "init_code", "prove_creation", "rerun", "runtime_problem"]
@@ -85,7 +86,7 @@ def prove_creation(rpc: Rpc, artifact: Artifact, action: Action, *, sender: str,
     if transaction_hash:
         requests.append(("eth_getTransactionByHash", [transaction_hash]))
     answers = rpc.read_all(requests)
-    code = bytes.fromhex(str(answers[0]).removeprefix("0x")) if isinstance(answers[0], str) else b""
+    code = data_or_nothing(answers[0])
     problems = []
     runtime = runtime_problem(artifact, action, code)
     if runtime:
@@ -124,7 +125,7 @@ def rerun(action: Action, creator: str) -> list[Any]:
 def _reexecution(answer: Any, code: bytes) -> Literal["match", "differs", "unavailable"]:
     if isinstance(answer, RpcFault) or not isinstance(answer, str):
         return "unavailable"
-    return "match" if bytes.fromhex(answer[2:]) == code else "differs"
+    return "match" if data_or_nothing(answer) == code else "differs"
 
 
 def _creation_problem(artifact: Artifact, action: Action, transaction: Any, transaction_hash: str | None) -> str | None:
@@ -136,5 +137,5 @@ def _creation_problem(artifact: Artifact, action: Action, transaction: Any, tran
         return None
     if not isinstance(transaction, dict):
         return f"the node does not know its transaction {transaction_hash}"
-    found = bytes.fromhex(str(transaction.get("input", "0x"))[2:])
+    found = data_or_nothing(transaction.get("input"))
     return None if found == action.data else "its transaction carries other input than the plan"
