@@ -37,7 +37,7 @@ class Action:
     arguments for people (name, type, value); ``effect`` what the action changes in the live state of ``unit`` once it
     is final; ``needs_code`` the addresses that must hold code when it is sent, since a call to an empty address
     succeeds silently. ``gas_limit`` is 0 until the simulation has filled it in. ``made_by`` is whom a constructor sees as
-    ``msg.sender`` where a factory stands between.
+    ``msg.sender`` where a factory stands between. ``creates`` names contracts that come to be inside the transaction.
     """
 
     id: str
@@ -57,6 +57,7 @@ class Action:
     needs_code: tuple[str, ...] = ()
     ready: Ready | None = None
     made_by: str | None = None
+    creates: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def payload_digest(self) -> str:
@@ -84,6 +85,7 @@ class Action:
             "needs_code": list(self.needs_code),
             "ready": self.ready.to_json() if self.ready else None,
             **({"made_by": self.made_by} if self.made_by else {}),
+            **({"creates": [dict(c) for c in self.creates]} if self.creates else {}),
         }
 
     @classmethod
@@ -107,6 +109,7 @@ class Action:
             needs_code=tuple(data["needs_code"]),
             ready=Ready(ready["to"], bytes.fromhex(ready["data"][2:]), ready["delay_s"]) if ready else None,
             made_by=data.get("made_by"),
+            creates=tuple(data.get("creates", ())),
         )
 
 

@@ -32,11 +32,12 @@ from chains.evm.proxies import (
     owns_admin,
     upgrade_payload,
 )
+from chains.evm.script_units import Scripts, lay_out_script
 from chains.evm.timelock import Operation
-from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, Ref, Unless, Value
+from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, Ref, ScriptUnit, Unless, Value
 from chains.rpc import RpcFault
 
-__all__ = ["Draft", "ImmutableChanged", "LiveStateDrifted", "Sources", "lay_out"]
+__all__ = ["Draft", "ImmutableChanged", "Layout", "LiveStateDrifted", "Sources", "lay_out"]
 
 Sources = Callable[[str], Artifact]
 """Gives the artifact of ``path:Contract`` or of a bare contract name; raises a ``Refused`` when there is none."""
@@ -77,7 +78,7 @@ class Draft:
 
 
 @dataclass
-class _Layout:
+class Layout:
     """The work of one ``lay_out``: the next nonce, and each unit's state as the plan has made it so far."""
 
     units: EvmUnits
@@ -470,19 +471,30 @@ def _prefetch(node: Node, live: Mapping[str, LiveUnit]) -> None:
 
 
 def lay_out(
-    units: EvmUnits, sources: Sources, live: Mapping[str, LiveUnit], node: Node, *, deployer: str, nonce: int
+    units: EvmUnits,
+    sources: Sources,
+    live: Mapping[str, LiveUnit],
+    node: Node,
+    *,
+    deployer: str,
+    nonce: int,
+    scripts: Scripts | None = None,
 ) -> Draft:
     """Order the units and turn what differs from ``live`` into actions, starting at ``nonce``.
+
+    Without ``scripts`` no script is run: what would come after one is then planned as if it sent nothing.
 
     Raises a ``Refused`` for whatever does not fit (types, references, cycles, changed immutables) and
     ``LiveStateDrifted`` where the chain contradicts the journal.
     """
     _prefetch(node, live)
     libraries = {u.name: tuple(library_units(u, sources(u.source), units).values()) for u in units.contracts}
-    layout = _Layout(units, sources, node, deployer, nonce, dict(live))
+    layout = Layout(units, sources, node, deployer, nonce, dict(live))
     for unit in order(units, libraries):
         if isinstance(unit, CallUnit):
             layout.call_unit(unit)
+        elif isinstance(unit, ScriptUnit):
+            lay_out_script(layout, unit, scripts)
         else:
             layout.contract(unit)
     checks = tuple(layout.check(c) for c in units.checks)

@@ -18,6 +18,7 @@ __all__ = [
     "EvmUnits",
     "Proxy",
     "Ref",
+    "ScriptUnit",
     "Unless",
     "Value",
     "references",
@@ -116,6 +117,16 @@ class CallUnit:
 
 
 @dataclass(frozen=True)
+class ScriptUnit:
+    """``[scripts.NAME]``: a Foundry script. It runs once; with ``rerun`` again whenever its code has changed."""
+
+    name: str
+    source: str
+    after: tuple[str, ...] = ()
+    rerun: bool = False
+
+
+@dataclass(frozen=True)
 class Check:
     """``[checks.NAME]``: a read after deploying; a failed one stops the release."""
 
@@ -133,3 +144,4 @@ class EvmUnits:
     contracts: tuple[ContractUnit, ...] = ()
     calls: tuple[CallUnit, ...] = ()
     checks: tuple[Check, ...] = ()
+    scripts: tuple[ScriptUnit, ...] = ()

@@ -165,6 +165,9 @@ class ScriptSpec(Spec):
 
     source: Source = Field(description='"path:Script", as the compiler names it.')
     after: Names = Field(default=(), description="Units that must be on chain before this script.")
+    rerun: bool = Field(
+        default=False, description="Run it again when its code has changed. A script runs once otherwise."
+    )
 
 
 class ProgramSpec(Spec):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chains.evm.hashing import keccak256
-from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, Unless, Value
+from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, ScriptUnit, Unless, Value
 from pipeline.manifest.errors import ManifestInvalid, NotBuiltYet, raise_all
 from pipeline.manifest.positions import Path
 from pipeline.manifest.project import Project
@@ -46,6 +46,7 @@ def _make(project: Project, target: Target) -> tuple[EvmUnits, list[ManifestInva
             *(maker.check(name, check) for name, check in spec.checks.items()),
             *(own.check(name, check) for name, check in target.units.target_checks.items()),
         ),
+        tuple(ScriptUnit(name, unit.source, unit.after, unit.rerun) for name, unit in spec.scripts.items()),
     )
     return units, [*maker.problems, *own.problems]
 
@@ -54,9 +55,8 @@ def not_built(target: Target) -> list[ManifestInvalid]:
     """What the target's units ask for that this version cannot do."""
     spec, where = target.units.spec, target.units.layers.where
     refused: list[tuple[Path, str]] = [
-        (("scripts", name), "Foundry scripts as units come with the script engine") for name in spec.scripts
+        (("programs", name), "Anchor programs come with the Solana engine") for name in spec.programs
     ]
-    refused += [(("programs", name), "Anchor programs come with the Solana engine") for name in spec.programs]
     problems: list[ManifestInvalid] = [
         NotBuiltYet(
             f"{cause}: this version of ship does not do it yet, and leaves nothing out in silence.",
