@@ -27,7 +27,7 @@ from chains.base import Clock, SystemClock
 from chains.errors import Refused, Resumable, printable
 from chains.jsontext import read_json
 
-__all__ = ["Endpoint", "Rpc", "RpcDown", "RpcFault", "RpcUnknown", "UrlRefused"]
+__all__ = ["Endpoint", "Request", "Rpc", "RpcDown", "RpcFault", "RpcUnknown", "UrlRefused"]
 
 Request = tuple[str, list[Any]]
 

@@ -66,8 +66,7 @@ def _server(rpc: _Turns, handlers: Mapping[str, Handler]) -> type[BaseHTTPReques
         def do_POST(self) -> None:
             length = int(self.headers.get("content-length") or 0)
             # A page in somebody's browser must not reach the signer: it cannot leave these two out or set this one.
-            if length > _AT_ONCE = 4  # as many connections as an endpoint keeps
-_MAX_BODY_BYTES or self.headers.get("origin") or not self._own_host():
+            if length > _MAX_BODY_BYTES or self.headers.get("origin") or not self._own_host():
                 self._reply(403, b"")
                 return
             try:

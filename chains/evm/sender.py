@@ -153,7 +153,8 @@ class Sender:
             seen = look(self.rpc, self.plan, self.states.values(), self.settings.finality)
             if seen is not None and self._turn(seen):
                 moved_s = self.clock.monotonic_s()
-                continue
+                if self._finished():
+                    break
             if self._halting() and not self._under_way():
                 raise self._halted()
             if self.clock.monotonic_s() - moved_s > self.settings.wait_s:
@@ -191,23 +192,31 @@ class Sender:
         self._fees = None
         moved = False
         outbox: list[tuple[Action, bytes]] = []
+        landed: list[tuple[Action, Mined]] = []
         for action in self.plan.actions:
             state = self.states[action.id]
             if state.settled:
                 continue
             if state.stage in {"planned", "reserved"} and not self._may_sign(action, seen):
                 break
-            decision = reconcile(
-                state,
-                seen,
-                sent_before_s=self._since_s(self._sent_at_s, action),
-                offered_before_s=self._since_s(self._offered_at_s, action),
-                resend_after_s=self.settings.resend_after_s,
-                stuck_after_s=self.settings.stuck_after_s,
-            )
+            decision = self._decide(action, seen)
             moved |= self._act(action, decision, outbox)
+            if decision.verdict == "mined":  # it may be final at the same look
+                decision = self._decide(action, seen)
+            if decision.verdict == "finalize" and decision.mined:
+                landed.append((action, decision.mined))
         self._send(outbox)
-        return moved
+        return self._finalize(landed) or moved
+
+    def _decide(self, action: Action, seen: Seen) -> Decision:
+        return reconcile(
+            self.states[action.id],
+            seen,
+            sent_before_s=self._since_s(self._sent_at_s, action),
+            offered_before_s=self._since_s(self._offered_at_s, action),
+            resend_after_s=self.settings.resend_after_s,
+            stuck_after_s=self.settings.stuck_after_s,
+        )
 
     def _since_s(self, times_s: Mapping[str, float], action: Action) -> float | None:
         at_s = times_s.get(action.id)
@@ -237,9 +246,6 @@ class Sender:
                 assert decision.mined
                 reason = self._reason(action, decision.mined)
                 self._write("tx.reverted", action, {**decision.mined.to_json(), "reason": reason})
-            case "finalize":
-                assert decision.mined
-                return self._finalize(action, decision.mined)
             case "ask_foreign":
                 self._refuse_foreign(action)
                 return False
@@ -369,11 +375,16 @@ class Sender:
         now_s = self.clock.monotonic_s()
         return now_s - self._doubt_since_s.setdefault(action.id, now_s) >= self.settings.foreign_after_s
 
-    def _finalize(self, action: Action, mined: Mined) -> bool:
-        """Prove what the chain holds before the action counts as done."""
-        places = [action.address] if action.address else list(action.needs_code)
+    def _finalize(self, landed: Sequence[tuple[Action, Mined]]) -> bool:
+        """Prove what the chain holds, read in one batch, before these actions count as done; whether one does now."""
+        places = list(dict.fromkeys(place for action, _ in landed for place in _code_places(action)))
         answers = self.rpc.read_all([("eth_getCode", [place, "latest"]) for place in places])
-        codes = [data_or_nothing(answer) for answer in answers]
+        codes = {place: data_or_nothing(answer) for place, answer in zip(places, answers, strict=True)}
+        done = [self._final(action, mined, [codes[p] for p in _code_places(action)]) for action, mined in landed]
+        return any(done)
+
+    def _final(self, action: Action, mined: Mined, codes: Sequence[bytes]) -> bool:
+        places = _code_places(action)
         problem = self._code_problem(action, places, codes)
         if problem:
             self._hint = f"{action.id}: {problem}"
@@ -472,6 +483,11 @@ class Sender:
             f"nothing changed for {self.settings.wait_s:g} s; waiting for {waiting}{hint}",
             remedy="Run the same command again: it goes on with the same bytes.",
         )
+
+
+def _code_places(action: Action) -> list[str]:
+    """Where code must be found before the action counts as done: the new contract's address, or what it called."""
+    return [action.address] if action.address else list(action.needs_code)
 
 
 def _note(state: TxState) -> str:
