@@ -20,6 +20,7 @@ from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
 from pipeline.outcome import Outcome, UnitOutcome
 from pipeline.plan import Plan, load_plan
+from pipeline.rpc_signer import ScriptServer
 from pipeline.session import Session, open_session
 from pipeline.signing.opening import PasswordSource
 from pipeline.step import Runner, Skip
@@ -55,13 +56,15 @@ class OtherPlanUnfinished(Refused):
 class DeployOptions:
     """``saved`` is a plan file to be held to; ``replan`` gives up what an unfinished plan has not yet sent.
 
-    ``together`` are all targets of the run, which are built for at once.
+    ``together`` are all targets of the run, which are built for at once. With ``serve_port`` forge sends the scripts'
+    transactions through a server at that port (``pipeline.rpc_signer``).
     """
 
     yes: bool
     password: PasswordSource
     saved: Path | None = None
     replan: bool = False
+    serve_port: int | None = None
     together: tuple[Target, ...] = ()
 
 
@@ -125,7 +128,8 @@ def _send(session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, 
     if not plan.body.actions:
         run.skip(Deploy.title, Skip("nothing to send"))
         return
-    step = Deploy(session, plan, bundle, options.password)
+    server = None if options.serve_port is None else ScriptServer(session, plan, options.serve_port)
+    step = Deploy(session, plan, bundle, options.password, server)
     try:
         run(step)
     finally:
