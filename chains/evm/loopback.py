@@ -10,6 +10,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -81,6 +82,8 @@ def _server(rpc: _Turns, handlers: Mapping[str, Handler]) -> type[BaseHTTPReques
             return (self.headers.get("host") or "").rpartition(":")[0] in {"127.0.0.1", "localhost"}
 
         def _reply(self, status: int, data: bytes) -> None:
+            # What was refused may have left its body unread.
+            self.close_connection = self.close_connection or status != HTTPStatus.OK
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(data)))

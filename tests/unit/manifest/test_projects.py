@@ -203,7 +203,6 @@ def test_a_metadata_host_is_allowed_by_name_only(project: Project) -> None:
 @pytest.mark.parametrize(
     ("table", "where"),
     [
-        ('[scripts.Seed]\nsource = "script/Seed.s.sol:Seed"\nafter = ["Vault"]', "scripts.Seed"),
         ("[programs.counter]\nidl = true", "programs.counter"),
     ],
 )
