@@ -29,6 +29,7 @@ def render_plan(plan: Plan, currency: str) -> str:
     for unit in body.units:
         place = unit.after.get("address") or ""
         lines.append(f"  {_MARKS[unit.change]} {unit.name:<{width}}  {unit.change:<9} {place or unit.reason}")
+    lines += [f"  ! {warning}" for warning in plan.warnings]
     if body.actions:
         lines += ["", *_transactions(body), "", *_costs(body, currency)]
     return "\n".join(lines)

@@ -33,7 +33,7 @@ _SALT = bytes(32)
 class Creation:
     """One live contract and where it comes from.
 
-    ``part`` is ``address``, ``implementation`` or ``beacon``. ``action`` is the creating one; ``None`` when the contract
+    ``part`` is ``address``, ``implementation`` or ``beacon``, of a script the rest of its action's id. ``action`` is the creating one; ``None`` when the contract
     was there already and was adopted: then ``source`` and ``init_code_sha256`` are what is known of it, if anything.
     """
 
@@ -108,6 +108,11 @@ def live_creations(rows: Sequence[Row], plans: Mapping[str, Plan]) -> list[Creat
             else:
                 creation = Creation(unit.name, part, address, touched[unit.name], None, None, source, init_code)
             creations.append(creation)
+        if unit.done is not None:  # a script: each contract it deployed is a part, called as its action
+            for address in unit.created.values():
+                plan, action, transaction = made[address.lower()]
+                part = action.id.removeprefix(f"{unit.name}.")
+                creations.append(Creation(unit.name, part, address, plan, action, transaction, action.source, None))
     return creations
 
 

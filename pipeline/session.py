@@ -15,6 +15,7 @@ from chains.evm.live import LiveUnit, live_units
 from chains.evm.localnet import Localnet, running, start, stop
 from chains.rpc import Endpoint, Rpc
 from chains.tools import find_tool
+from pipeline.createx import provide_createx
 from pipeline.journal import Journal, read_rows
 from pipeline.lock import locked
 from pipeline.manifest.project import Project
@@ -197,6 +198,7 @@ def open_session(
             stack.enter_context(locked(state.lock, purpose))
         if embedded:
             urls = [stack.enter_context(embedded_chain(project, target, state, owns=write)).url]
+            provide_createx(target, urls[0], clock)
         else:
             urls = endpoint_urls(project, target)
         journal = Journal(state.journal) if write else None

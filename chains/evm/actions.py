@@ -13,7 +13,7 @@ from chains.canonical import sha256_hex
 
 __all__ = ["Action", "ActionKind", "EvmPlan", "PlannedCheck", "PlannedUnit", "Ready"]
 
-ActionKind = Literal["create", "create2", "call"]
+ActionKind = Literal["create", "create2", "create3", "call"]
 Change = Literal["create", "upgrade", "replace", "adopt", "call", "unchanged", "skip"]
 
 
@@ -36,7 +36,8 @@ class Action:
     ``address`` is where a creation comes to lie; ``source`` the artifact it is made from; ``args`` the decoded
     arguments for people (name, type, value); ``effect`` what the action changes in the live state of ``unit`` once it
     is final; ``needs_code`` the addresses that must hold code when it is sent, since a call to an empty address
-    succeeds silently. ``gas_limit`` is 0 until the simulation has filled it in.
+    succeeds silently. ``gas_limit`` is 0 until the simulation has filled it in. ``made_by`` is whom a constructor sees as
+    ``msg.sender`` where a factory stands between. ``creates`` names contracts that come to be inside the transaction.
     """
 
     id: str
@@ -55,6 +56,8 @@ class Action:
     effect: Mapping[str, Any] = field(default_factory=dict)
     needs_code: tuple[str, ...] = ()
     ready: Ready | None = None
+    made_by: str | None = None
+    creates: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def payload_digest(self) -> str:
@@ -81,6 +84,8 @@ class Action:
             "effect": dict(self.effect),
             "needs_code": list(self.needs_code),
             "ready": self.ready.to_json() if self.ready else None,
+            **({"made_by": self.made_by} if self.made_by else {}),
+            **({"creates": [dict(c) for c in self.creates]} if self.creates else {}),
         }
 
     @classmethod
@@ -103,6 +108,8 @@ class Action:
             effect=data["effect"],
             needs_code=tuple(data["needs_code"]),
             ready=Ready(ready["to"], bytes.fromhex(ready["data"][2:]), ready["delay_s"]) if ready else None,
+            made_by=data.get("made_by"),
+            creates=tuple(data.get("creates", ())),
         )
 
 

@@ -16,6 +16,7 @@ from chains.evm.looking import Finality
 from chains.evm.node import Node, check_identity, data_or_nothing
 from chains.evm.planner import Draft, Sources, lay_out
 from chains.evm.proxies import expected_slots
+from chains.evm.script_units import Scripts
 from chains.evm.sender import Sender, SendSettings, TransactionSigner
 from chains.evm.simulate import SimulationUnsupported, intrinsic_gas, shown, simulate
 from chains.evm.units import EvmUnits
@@ -111,11 +112,18 @@ class EvmChain:
     # -- plan ----------------------------------------------------------------------------------------------------
 
     def plan(
-        self, units: EvmUnits, sources: Sources, live: Mapping[str, LiveUnit], *, deployer: str, genesis_hash: str
+        self,
+        units: EvmUnits,
+        sources: Sources,
+        live: Mapping[str, LiveUnit],
+        *,
+        deployer: str,
+        genesis_hash: str,
+        scripts: Scripts | None = None,
     ) -> EvmPlan:
         """Lay out, simulate, price. Raises the ``Refused`` of whatever does not fit."""
         nonce, balance_wei, head = Node(self.rpc).account(deployer)
-        draft = lay_out(units, sources, live, Node(self.rpc), deployer=deployer, nonce=nonce)
+        draft = lay_out(units, sources, live, Node(self.rpc), deployer=deployer, nonce=nonce, scripts=scripts)
         actions = self._simulated(draft, deployer, head.timestamp_s, [sources(u.source).abi for u in units.contracts])
         for action in actions:
             if action.gas_limit > head.gas_limit:

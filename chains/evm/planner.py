@@ -1,6 +1,6 @@
 """From units, artifacts, recorded state and a view of the chain to ordered actions. Reads, never sends.
 
-Every address is known before anything is sent: CREATE by nonce, CREATE2 through the deterministic deployment proxy.
+Every address is known before anything is sent: CREATE by nonce, CREATE2 and CREATE3 by salt (``chains.evm.placing``).
 Gas and fees are filled in afterwards (``chains.evm.simulate``, ``chains.evm.fees``).
 """
 
@@ -14,11 +14,13 @@ from chains.canonical import sha256_hex
 from chains.errors import NeedsPerson, Refused
 from chains.evm.abi import AbiType, constructor_types, decode, encode, find_function, jsonable, selector
 from chains.evm.actions import Action, Change, PlannedCheck, PlannedUnit, Ready
-from chains.evm.address import CREATE2_FACTORY, address_bytes, create2_address, create_address, keccak256
+from chains.evm.address import address_bytes, create_address, keccak256
+from chains.evm.adopting import already_there
 from chains.evm.artifacts import Artifact, link
 from chains.evm.dag import library_units, order
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
+from chains.evm.placing import place, require_factory, uses_createx
 from chains.evm.proxies import (
     ADMIN_SLOT,
     BEACON_SLOT,
@@ -30,11 +32,12 @@ from chains.evm.proxies import (
     owns_admin,
     upgrade_payload,
 )
+from chains.evm.script_units import Scripts, lay_out_script
 from chains.evm.timelock import Operation
-from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, Ref, Unless, Value
+from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, Ref, ScriptUnit, Unless, Value
 from chains.rpc import RpcFault
 
-__all__ = ["Draft", "ImmutableChanged", "LiveStateDrifted", "Sources", "lay_out"]
+__all__ = ["Draft", "ImmutableChanged", "Layout", "LiveStateDrifted", "Sources", "lay_out"]
 
 Sources = Callable[[str], Artifact]
 """Gives the artifact of ``path:Contract`` or of a bare contract name; raises a ``Refused`` when there is none."""
@@ -50,6 +53,12 @@ class LiveStateDrifted(NeedsPerson):
     """SHIP-E07: the chain does not hold what the journal recorded."""
 
     code = "SHIP-E07"
+
+
+class AddressTakenTwice(Refused):
+    """SHIP-E36: two units are to lie at one address."""
+
+    code = "SHIP-E36"
 
 
 class TargetMissing(Refused):
@@ -69,7 +78,7 @@ class Draft:
 
 
 @dataclass
-class _Layout:
+class Layout:
     """The work of one ``lay_out``: the next nonce, and each unit's state as the plan has made it so far."""
 
     units: EvmUnits
@@ -121,7 +130,7 @@ class _Layout:
 
     def create(
         self,
-        unit: str,
+        unit: ContractUnit,
         suffix: str,
         artifact: Artifact,
         init_code: bytes,
@@ -129,30 +138,39 @@ class _Layout:
         title: str,
         args: Any,
         value_wei: int = 0,
-        salt: bytes | None = None,
         effect: Callable[[str], dict[str, Any]],
     ) -> str:
-        """Deploy init code (or adopt what lies at its CREATE2 address already); gives the address."""
-        name = f"{unit}.{suffix}" if suffix else unit
-        digest = sha256_hex(init_code)
-        if salt is None:
-            address = create_address(self.deployer, self.nonce)
-            to, data, kind = None, init_code, "create"
-        else:
-            address = create2_address(CREATE2_FACTORY, salt, init_code)
-            to, data, kind = CREATE2_FACTORY, salt + init_code, "create2"
-        merged = {"created": {digest: address}, **effect(address)}
-        self.live[unit] = self.live.get(unit, LiveUnit(unit)).merge(merged)
-        if salt is not None and self.has_code(address):  # also where an earlier unit of this plan puts the same code
-            return address
-        self.add(
-            Action(
-                id=name, unit=unit, kind=kind, title=title, nonce=0, to=to, value_wei=value_wei, data=data,  # type: ignore[arg-type]
-                address=address, source=artifact.source, args=args, effect=merged,
-                needs_code=(CREATE2_FACTORY,) if salt is not None else (),
+        """Deploy init code (or adopt what lies at its salted address already); gives the address."""
+        chain_id = self.node.chain_id if uses_createx(unit) else 0
+        where = place(
+            unit, own=not suffix, init_code=init_code, deployer=self.deployer, chain_id=chain_id, nonce=self.nonce
+        )
+        before = self.live.get(unit.name, LiveUnit(unit.name))
+        if where.by_salt_alone and before.address == where.address:
+            raise ImmutableChanged(
+                f"{unit.name} has the address of its create3 salt already, {where.address}: new code cannot go there",
+                remedy="Give the new instance another `create3` salt, or put the contract behind a proxy.",
             )
+        merged = {"created": {sha256_hex(init_code): where.address}, **effect(where.address)}
+        action = Action(
+            id=f"{unit.name}.{suffix}" if suffix else unit.name, unit=unit.name, kind=where.kind, title=title, nonce=0,
+            to=where.to, value_wei=value_wei, data=where.data, address=where.address, source=artifact.source, args=args,
+            effect=merged, needs_code=(where.to,) if where.to else (), made_by=where.made_by,
         )  # fmt: skip
-        return address
+        self.live[unit.name] = before.merge(merged)
+        if where.to:
+            require_factory(self.node, where.to)
+            if where.address.lower() in self.fresh:  # an earlier unit of this plan goes there
+                if where.by_salt_alone:
+                    raise AddressTakenTwice(
+                        f"{action.id} has the create3 salt of another unit: both would lie at {where.address}",
+                        remedy="Give each unit a salt of its own.",
+                    )
+                return where.address
+            if already_there(self.node, artifact, action):
+                return where.address
+        self.add(action)
+        return where.address
 
     def call(
         self,
@@ -241,7 +259,7 @@ class _Layout:
         else:
             change, reason = self.existing_proxy(unit, artifact, before)
         if change in {"create", "replace"} and len(self.actions) == start:
-            change, reason = "adopt", "the same code is already at its CREATE2 address"
+            change, reason = "adopt", "the same code is already at the address of its salt"
         self.planned.append(PlannedUnit(unit.name, change, reason, self.live[unit.name].to_json()))
         live = self.live[unit.name]
         for address in (live.address, live.implementation):
@@ -262,8 +280,7 @@ class _Layout:
                     "beside it; everything that refers to it then changes too.",
                 )
         self.create(
-            unit.name, "", artifact, init_code, title=f"deploy {unit.name}", args=args, value_wei=unit.value_wei,
-            salt=unit.create2_salt,
+            unit, "", artifact, init_code, title=f"deploy {unit.name}", args=args, value_wei=unit.value_wei,
             effect=lambda at: {"address": at, "source": artifact.source, "init_code": digest, "proxy": "none"},
         )  # fmt: skip
         if before and before.address:
@@ -278,8 +295,8 @@ class _Layout:
         if known and self.node.code(known):
             return known, digest
         address = self.create(
-            unit.name, "implementation", artifact, init_code, args=args, salt=unit.create2_salt,
-            title=f"deploy the implementation of {unit.name}", effect=lambda at: {},
+            unit, "implementation", artifact, init_code, args=args, effect=lambda at: {},
+            title=f"deploy the implementation of {unit.name}",
         )  # fmt: skip
         return address, digest
 
@@ -300,8 +317,8 @@ class _Layout:
                 replace(unit, value_wei=0), beacon_artifact, beacon_args, f"the beacon of {unit.name}"
             )
             first = state["beacon"] = self.create(
-                unit.name, "beacon", beacon_artifact, init, args=shown, salt=unit.create2_salt,
-                title=f"deploy the beacon of {unit.name}", effect=lambda at: {"beacon": at},
+                unit, "beacon", beacon_artifact, init, args=shown, effect=lambda at: {"beacon": at},
+                title=f"deploy the beacon of {unit.name}",
             )  # fmt: skip
         proxy_artifact = self.sources(names[-1])
         data: list[Value] = [first, "0x" + call.hex()]
@@ -319,7 +336,7 @@ class _Layout:
 
         value_wei = unit.initialize.value_wei if unit.initialize else unit.value_wei
         self.create(
-            unit.name, "", proxy_artifact, init, args=(*shown, *call_args), value_wei=value_wei, salt=unit.create2_salt,
+            unit, "", proxy_artifact, init, args=(*shown, *call_args), value_wei=value_wei,
             title=f"deploy {unit.name} behind its proxy" + (", initialized" if call else ""), effect=effect,
         )  # fmt: skip
         return "create", "not deployed yet"
@@ -454,19 +471,30 @@ def _prefetch(node: Node, live: Mapping[str, LiveUnit]) -> None:
 
 
 def lay_out(
-    units: EvmUnits, sources: Sources, live: Mapping[str, LiveUnit], node: Node, *, deployer: str, nonce: int
+    units: EvmUnits,
+    sources: Sources,
+    live: Mapping[str, LiveUnit],
+    node: Node,
+    *,
+    deployer: str,
+    nonce: int,
+    scripts: Scripts | None = None,
 ) -> Draft:
     """Order the units and turn what differs from ``live`` into actions, starting at ``nonce``.
+
+    Without ``scripts`` no script is run: what would come after one is then planned as if it sent nothing.
 
     Raises a ``Refused`` for whatever does not fit (types, references, cycles, changed immutables) and
     ``LiveStateDrifted`` where the chain contradicts the journal.
     """
     _prefetch(node, live)
     libraries = {u.name: tuple(library_units(u, sources(u.source), units).values()) for u in units.contracts}
-    layout = _Layout(units, sources, node, deployer, nonce, dict(live))
+    layout = Layout(units, sources, node, deployer, nonce, dict(live))
     for unit in order(units, libraries):
         if isinstance(unit, CallUnit):
             layout.call_unit(unit)
+        elif isinstance(unit, ScriptUnit):
+            lay_out_script(layout, unit, scripts)
         else:
             layout.contract(unit)
     checks = tuple(layout.check(c) for c in units.checks)

@@ -22,6 +22,7 @@ __all__ = [
     "Simulated",
     "SimulationUnsupported",
     "WouldRevert",
+    "action_blocks",
     "check_answers",
     "intrinsic_gas",
     "simulate",
@@ -74,11 +75,17 @@ def _block(action: Action, sender: str, seen_s: int) -> dict[str, Any]:
     return {"stateOverrides": overrides, "calls": [call], "blockOverrides": {"time": hex(seen_s)}}
 
 
-def _request(actions: Sequence[Action], checks: Sequence[PlannedCheck], sender: str, now_s: int) -> list[Any]:
+def action_blocks(actions: Sequence[Action], sender: str, now_s: int) -> tuple[list[dict[str, Any]], int]:
+    """``(one simulated block an action, the time of the last)``; delays of timelocks pass between them."""
     blocks, seen_s = [], now_s
     for action in actions:
         seen_s += 1 + (action.ready.delay_s if action.ready else 0)
         blocks.append(_block(action, sender, seen_s))
+    return blocks, seen_s
+
+
+def _request(actions: Sequence[Action], checks: Sequence[PlannedCheck], sender: str, now_s: int) -> list[Any]:
+    blocks, seen_s = action_blocks(actions, sender, now_s)
     reads = [{"from": sender, "to": c.to, "input": "0x" + c.data.hex()} for c in checks]
     if reads:
         override = {sender: {"code": "0x"}}
@@ -119,6 +126,9 @@ def simulate(
         gas = result.gas
         # Up to a fifth of what a call needs can be refunded at its end (EIP-3529), and does not show in gasUsed.
         needed = gas if action.kind != "call" else gas * 5 // 4
+        if action.made_by is not None:
+            # A factory hands on 63/64 of what it has (EIP-150), CREATE3's proxy again: that much must be there, unused.
+            needed = gas * 33 // 32
         filled.append(replace(action, gas_estimate=gas, gas_limit=needed + needed * gas_margin_bps // 10_000))
     check_answers(checks, [r.returned for r in results[len(actions) :]], would=True)
     return Simulated(tuple(filled), sum(a.gas_estimate for a in filled))
@@ -148,7 +158,7 @@ def _must_succeed(action: Action, result: _Result, abis: Sequence[Sequence[Mappi
             f"{action.id} ({action.title}) would fail: {explain_revert(result.revert, abis)}",
             remedy="Correct the arguments, the order or the rights it needs. Nothing was signed.",
         )
-    if action.to is None and action.address and result.returned[-20:] != bytes.fromhex(action.address[2:]):
+    if action.kind != "call" and action.address and result.returned[-20:] != bytes.fromhex(action.address[2:]):
         raise RpcDown(
             f"the node's simulation puts {action.id} at 0x{result.returned[-20:].hex()}, predicted was {action.address}",
             remedy="Run again; if it stays, report the node's version.",

@@ -18,6 +18,7 @@ __all__ = [
     "EvmUnits",
     "Proxy",
     "Ref",
+    "ScriptUnit",
     "Unless",
     "Value",
     "references",
@@ -81,6 +82,8 @@ class ContractUnit:
     """``[contracts.NAME]``. ``source`` is ``path:Contract`` as the compiler names it.
 
     ``authority`` is the timelock through which an upgrade goes; ``None`` when the deployer may upgrade by itself.
+    Salts are 32 bytes; with ``sender_guard`` CreateX binds their first 11 to the deployer. ``create3_salt`` alone fixes
+    the unit's address, whatever its code. ``unsafe_allow`` maps a finding of the upgrade check to why it is accepted.
     """
 
     name: str
@@ -92,10 +95,13 @@ class ContractUnit:
     upgrade: Call | None = None
     proxy_owner: Value = DEPLOYER
     create2_salt: bytes | None = None
+    create3_salt: bytes | None = None
+    sender_guard: bool = False
     libraries: Mapping[str, Value] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     authority: Value | None = None
     replace: bool = False
+    unsafe_allow: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,16 @@ class CallUnit:
     unless: Unless | None = None
     after: tuple[str, ...] = ()
     authority: Value | None = None
+
+
+@dataclass(frozen=True)
+class ScriptUnit:
+    """``[scripts.NAME]``: a Foundry script. It runs once; with ``rerun`` again whenever its code has changed."""
+
+    name: str
+    source: str
+    after: tuple[str, ...] = ()
+    rerun: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,3 +144,4 @@ class EvmUnits:
     contracts: tuple[ContractUnit, ...] = ()
     calls: tuple[CallUnit, ...] = ()
     checks: tuple[Check, ...] = ()
+    scripts: tuple[ScriptUnit, ...] = ()

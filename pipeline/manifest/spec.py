@@ -14,6 +14,7 @@ from pipeline.manifest.fields import (
     Name,
     Names,
     ReadSignature,
+    Reason,
     RelativePath,
     Salt,
     Schema1,
@@ -113,7 +114,14 @@ class ContractSpec(Spec):
         description="Deploy with CREATE2: the salt as text (its keccak256 is used), or 0x and 64 hex digits.",
     )
     create3: Salt | None = Field(
-        default=None, description="Deploy through CreateX, at the same address on every chain."
+        default=None,
+        description="Deploy through CreateX, at the same address on every chain: the salt as text (bound to the signer), "
+        "or 0x and 64 hex digits, taken as they are.",
+    )
+    sender_guard: bool = Field(
+        default=False,
+        description="With create2: deploy through CreateX with the salt bound to the signer, so that nobody else can take "
+        "the address.",
     )
     libraries: Mapping[str, Argument] = Field(
         default_factory=dict, description='Libraries to link: "path:Library" = address or "${contracts.NAME}".'
@@ -121,6 +129,11 @@ class ContractSpec(Spec):
     after: Names = Field(default=(), description="Units that must be on chain before this one.")
     replace: bool = Field(
         default=False, description="Deploy anew when code or immutables changed and no proxy can be upgraded."
+    )
+    unsafe_allow: Mapping[Literal["layout", "initializer", "no-way-back"], Reason] = Field(
+        default_factory=dict,
+        description="Findings of the upgrade check that are accepted, each with its reason: "
+        '{ layout = "the array was never written" }.',
     )
 
 
@@ -152,6 +165,9 @@ class ScriptSpec(Spec):
 
     source: Source = Field(description='"path:Script", as the compiler names it.')
     after: Names = Field(default=(), description="Units that must be on chain before this script.")
+    rerun: bool = Field(
+        default=False, description="Run it again when its code has changed. A script runs once otherwise."
+    )
 
 
 class ProgramSpec(Spec):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from chains.errors import Refused, Resumable, ShipError
@@ -10,6 +11,7 @@ from chains.evm.lifecycle import TxState
 from chains.evm.sender import Sender
 from pipeline.bundle import Bundle
 from pipeline.plan import Plan
+from pipeline.rpc_signer import ScriptServer
 from pipeline.session import Session
 from pipeline.signing.base import EvmSigner
 from pipeline.signing.opening import PasswordSource, open_backend
@@ -37,11 +39,19 @@ class Deploy:
 
     title = "signing and deploying"
 
-    def __init__(self, session: Session, plan: Plan, bundle: Bundle, password: PasswordSource) -> None:
+    def __init__(
+        self,
+        session: Session,
+        plan: Plan,
+        bundle: Bundle,
+        password: PasswordSource,
+        server: ScriptServer | None = None,
+    ) -> None:
         self.session = session
         self.plan = plan
         self.bundle = bundle
         self.password = password
+        self.server = server
         self.sender: Sender | None = None
 
     def run(self) -> Sent:
@@ -53,7 +63,8 @@ class Deploy:
             self.plan.body, self.plan.digest, session.journal, signer, self.bundle.artifact
         )
         try:
-            return Sent(self.sender.run(), self.sender.sent)
+            with self.server.serving(self.sender) if self.server else nullcontext():
+                return Sent(self.sender.run(), self.sender.sent)
         except Refused as error:
             raise self._part_way(error) from error
 
