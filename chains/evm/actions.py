@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from chains.canonical import sha256_hex
 
-__all__ = ["Action", "ActionKind", "EvmPlan", "PlannedCheck", "PlannedUnit", "Ready"]
+__all__ = ["Action", "ActionKind", "EvmPlan", "PlannedCheck", "PlannedUnit", "Ready", "Reading"]
 
 ActionKind = Literal["create", "create2", "call"]
 Change = Literal["create", "upgrade", "replace", "adopt", "call", "unchanged", "skip"]
@@ -30,13 +30,52 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """A value the payload holds that was read from the chain: before signing, the same read must give ``answer`` again.
+
+    ``settled``: no earlier action of the plan changes the answer. Otherwise it was read in the plan's simulation, and
+    the action waits until its predecessors are mined.
+    """
+
+    to: str
+    data: bytes
+    answer: bytes
+    call: str
+    settled: bool
+
+    @property
+    def key(self) -> str:
+        """Names the read, whatever it answers."""
+        return f"{self.to.lower()}:0x{self.data.hex()}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "to": self.to,
+            "data": "0x" + self.data.hex(),
+            "answer": "0x" + self.answer.hex(),
+            "call": self.call,
+            "settled": self.settled,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Reading:
+        return cls(
+            data["to"],
+            bytes.fromhex(data["data"][2:]),
+            bytes.fromhex(data["answer"][2:]),
+            data["call"],
+            data["settled"],
+        )
+
+
+@dataclass(frozen=True)
 class Action:
     """One transaction. ``to is None`` creates; ``data`` is the whole payload.
 
     ``address`` is where a creation comes to lie; ``source`` the artifact it is made from; ``args`` the decoded
     arguments for people (name, type, value); ``effect`` what the action changes in the live state of ``unit`` once it
     is final; ``needs_code`` the addresses that must hold code when it is sent, since a call to an empty address
-    succeeds silently. ``gas_limit`` is 0 until the simulation has filled it in.
+    succeeds silently; ``reads`` what the payload rests on. ``gas_limit`` is 0 until the simulation has filled it in.
     """
 
     id: str
@@ -55,6 +94,7 @@ class Action:
     effect: Mapping[str, Any] = field(default_factory=dict)
     needs_code: tuple[str, ...] = ()
     ready: Ready | None = None
+    reads: tuple[Reading, ...] = ()
 
     @property
     def payload_digest(self) -> str:
@@ -81,6 +121,7 @@ class Action:
             "effect": dict(self.effect),
             "needs_code": list(self.needs_code),
             "ready": self.ready.to_json() if self.ready else None,
+            **({"reads": [r.to_json() for r in self.reads]} if self.reads else {}),
         }
 
     @classmethod
@@ -103,6 +144,7 @@ class Action:
             effect=data["effect"],
             needs_code=tuple(data["needs_code"]),
             ready=Ready(ready["to"], bytes.fromhex(ready["data"][2:]), ready["delay_s"]) if ready else None,
+            reads=tuple(Reading.from_json(r) for r in data.get("reads", ())),
         )
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "Finality",
     "NonceTaken",
     "NotReady",
+    "ReadChanged",
     "SendSettings",
     "Sender",
     "StillPending",
@@ -66,6 +67,12 @@ class NotReady(Resumable):
     """SHIP-E24: a scheduled operation may not be executed yet."""
 
     code = "SHIP-E24"
+
+
+class ReadChanged(NeedsPerson):
+    """SHIP-E28: the chain no longer gives a value that a transaction of the approved plan holds."""
+
+    code = "SHIP-E28"
 
 
 class ChainChanged(Resumable):
@@ -270,6 +277,8 @@ class Sender:
         if seen.nonce > action.nonce:
             self._write("tx.foreign", action, {"reason": "used before it was signed"})
             raise self._nonce_taken(action)
+        if action.reads and not self._reads_hold(action):
+            return False
         if action.ready is None:
             return True
         if self._in_flight():
@@ -281,6 +290,34 @@ class Sender:
                 f"{action.title}: scheduled, but the delay of {action.ready.delay_s} s is not over",
                 remedy="Run the same command again when it is.",
             )
+        return True
+
+    def _reads_hold(self, action: Action) -> bool:
+        """Whether every endpoint still gives what the payload was made from. What depends on earlier actions waits for them.
+
+        A different answer is only believed when all give one, nothing is on its way, and it stays for a while.
+        """
+        in_flight = self._in_flight() > 0
+        if in_flight and not all(reading.settled for reading in action.reads):
+            return False
+        for reading in action.reads:
+            request = {"from": self.plan.deployer, "to": reading.to, "input": "0x" + reading.data.hex()}
+            expected = "0x" + reading.answer.hex()
+            answers = [a for a in self.rpc.ask_each("eth_call", [request, "latest"]) if not isinstance(a, RpcUnknown)]
+            if answers and all(a == expected for a in answers):
+                continue
+            if in_flight or not answers or any(a == expected for a in answers):
+                self._foreign_since_s.pop(action.id, None)
+                return False
+            now_s = self.clock.monotonic_s()
+            if now_s - self._foreign_since_s.setdefault(action.id, now_s) < self.settings.foreign_after_s:
+                return False
+            found = answers[0] if isinstance(answers[0], str) else "a revert"
+            raise ReadChanged(
+                f"{action.id}: `{reading.call}` of {reading.to} gave {expected} when the plan was approved, and gives {found} now",
+                remedy="What was approved no longer holds. `ship deploy --replan` plans the rest with the value of now.",
+            )
+        self._foreign_since_s.pop(action.id, None)
         return True
 
     def _market(self) -> Fees:

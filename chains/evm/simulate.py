@@ -17,7 +17,7 @@ from chains.evm.actions import Action, PlannedCheck
 from chains.evm.node import quantity
 from chains.rpc import Rpc, RpcDown, RpcFault
 
-__all__ = ["CheckWouldFail", "Simulated", "SimulationUnsupported", "WouldRevert", "check_answers", "simulate"]
+__all__ = ["CheckWouldFail", "Simulated", "SimulationUnsupported", "WouldRevert", "ReadFailed", "check_answers", "read_after", "simulate"]
 
 _CREATE_INPUT = "0x365f5f37365f34f0806013573d5f5f3e3d5ffd5b5f5260205ff3"
 """Copies its input to memory, CREATEs it with the call's value, returns the address or reverts with the reason."""
@@ -35,6 +35,12 @@ class CheckWouldFail(Refused):
     """SHIP-E11: a post-deploy check would not hold after the plan."""
 
     code = "SHIP-E11"
+
+
+class ReadFailed(Refused):
+    """SHIP-E16: a value that is read from the chain cannot be read."""
+
+    code = "SHIP-E16"
 
 
 class SimulationUnsupported(Exception):
@@ -115,6 +121,45 @@ def simulate(
     answers = [bytes.fromhex(str(r.get("returnData", "0x"))[2:]) for r in results[len(actions) :]]
     check_answers(checks, answers, would=True)
     return Simulated(tuple(filled), sum(a.gas_estimate for a in filled))
+
+
+_PROBE = "0x00000000000000000000000000000000000000ab"
+_PROBE_CODE = "0x5f353b5f5260205ff3"
+"""Returns EXTCODESIZE of the address it is given."""
+
+
+def read_after(
+    rpc: Rpc, actions: Sequence[Action], to: str, data: bytes, *, sender: str, now_s: int
+) -> tuple[bytes | None, bool]:
+    """``(answer, whether there is code)`` of a read once ``actions`` are done; ``None`` when it reverts.
+
+    Raises ``WouldRevert`` for an action that fails, and ``SimulationUnsupported``.
+    """
+    request = _request(actions, (), sender, now_s)
+    word = bytes.fromhex(to[2:]).rjust(32, b"\0")
+    request[0]["blockStateCalls"].append(
+        {
+            "calls": [
+                {"from": sender, "to": to, "input": "0x" + data.hex()},
+                {"from": sender, "to": _PROBE, "input": "0x" + word.hex()},
+            ],
+            "stateOverrides": {sender: {"code": "0x"}, _PROBE: {"code": _PROBE_CODE}},
+        }
+    )
+    try:
+        answer = rpc.read("eth_simulateV1", request)
+        results = [call for block in answer for call in block["calls"]]
+    except RpcFault as error:
+        raise SimulationUnsupported(str(error)) from error
+    except (TypeError, KeyError) as error:
+        raise SimulationUnsupported("the node's answer has another form") from error
+    if len(results) != len(actions) + 2:
+        raise SimulationUnsupported("the node left calls out of its answer")
+    for action, result in zip(actions, results, strict=False):
+        _must_succeed(action, result, ())
+    read, probe = results[-2:]
+    value = bytes.fromhex(str(read.get("returnData", "0x"))[2:]) if quantity(read.get("status", "0x0")) == 1 else None
+    return value, any(bytes.fromhex(str(probe.get("returnData", "0x"))[2:]))
 
 
 def _must_succeed(action: Action, result: Mapping[str, Any], abis: Sequence[Sequence[Mapping[str, Any]]]) -> None:

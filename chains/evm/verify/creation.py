@@ -1,0 +1,145 @@
+"""How a contract that is already on chain came to be: the transaction, the creator and the init code, as the chain tells.
+
+A transaction's own creation is seen in its receipt; one through the deterministic deployment proxy follows from its
+input; a creation by another contract is seen only in a trace (``debug_traceTransaction`` of geth, or
+``trace_transaction`` of OpenEthereum and Erigon), which not every node serves. Where no transaction is named, the node is
+asked for it (``ots_getContractCreator`` of Erigon, Otterscan and anvil).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chains.evm.address import CREATE2_FACTORY, checksum, create2_address, create_address
+from chains.evm.artifacts import Artifact
+from chains.evm.node import quantity
+from chains.evm.verify.bytecode import masks
+from chains.rpc import Rpc, RpcFault, RpcUnknown
+
+__all__ = ["Creation", "Reexecution", "find_creation", "reexecute", "traced_creations"]
+
+Reexecution = Literal["match", "differs", "unavailable"]
+
+_WORD = 32
+_ENOUGH_WEI = hex(10**30)
+
+
+@dataclass(frozen=True)
+class Creation:
+    """One creation. ``creator`` is the account whose CREATE or CREATE2 it was; ``way`` where that was seen."""
+
+    address: str
+    transaction: str
+    creator: str
+    init_code: bytes
+    value_wei: int
+    way: Literal["transaction", "create2", "trace"]
+
+
+def find_creation(rpc: Rpc, address: str, transaction: str | None) -> Creation | None:
+    """The creation of ``address``. ``transaction`` is what somebody says made it; it is only believed if it did.
+
+    ``None`` when the chain does not show it: the transaction is unknown, another one, or the node does not trace.
+    """
+    found = _made_by(rpc, address, transaction) if transaction else None
+    if found is None:
+        asked = _optional(rpc, "ots_getContractCreator", [address])
+        hash_ = asked.get("hash") if isinstance(asked, Mapping) else None
+        found = _made_by(rpc, address, hash_) if isinstance(hash_, str) and hash_ != transaction else None
+    return found
+
+
+def _made_by(rpc: Rpc, address: str, hash_: str) -> Creation | None:
+    sent, receipt = rpc.read_all([("eth_getTransactionByHash", [hash_]), ("eth_getTransactionReceipt", [hash_])])
+    if not isinstance(sent, Mapping) or not isinstance(receipt, Mapping):
+        return None
+    try:
+        if quantity(receipt["status"]) != 1:
+            return None
+        direct = _direct(sent, receipt, hash_)
+    except (KeyError, TypeError, ValueError):
+        return None
+    if direct is not None and direct.address == address:
+        return direct
+    return next((c for c in traced_creations(rpc, hash_) if c.address == address), None)
+
+
+def _optional(rpc: Rpc, method: str, params: list[Any]) -> Any:
+    """The first answer of an endpoint that has ``method``; many have not, and waiting would not help."""
+    answers = rpc.ask_each(method, params)
+    return next((a for a in answers if not isinstance(a, RpcFault | RpcUnknown) and a is not None), None)
+
+
+def _direct(sent: Mapping[str, Any], receipt: Mapping[str, Any], hash_: str) -> Creation | None:
+    data, value_wei = bytes.fromhex(str(sent["input"])[2:]), quantity(sent["value"])
+    if sent.get("to") is None:
+        creator = checksum(sent["from"])
+        address = create_address(creator, quantity(sent["nonce"]))
+        if str(receipt.get("contractAddress", "")).lower() != address.lower():
+            return None
+        return Creation(address, hash_, creator, data, value_wei, "transaction")
+    if str(sent["to"]).lower() == CREATE2_FACTORY.lower() and len(data) > _WORD:
+        salt, init_code = data[:_WORD], data[_WORD:]
+        address = create2_address(CREATE2_FACTORY, salt, init_code)
+        return Creation(address, hash_, CREATE2_FACTORY, init_code, value_wei, "create2")
+    return None
+
+
+def traced_creations(rpc: Rpc, hash_: str) -> list[Creation]:
+    """Every contract a transaction created that is still there, as a trace shows; empty where the node does not trace."""
+    answer = _optional(rpc, "debug_traceTransaction", [hash_, {"tracer": "callTracer"}])
+    try:
+        if isinstance(answer, Mapping):
+            return list(_calls(answer, hash_))
+        answer = _optional(rpc, "trace_transaction", [hash_])
+        return list(_flat(answer, hash_)) if isinstance(answer, list) else []
+    except (KeyError, TypeError, ValueError):
+        return []
+
+
+def _calls(frame: Mapping[str, Any], hash_: str) -> Iterator[Creation]:
+    if frame.get("error"):
+        return  # whatever it created was undone
+    if frame["type"] in {"CREATE", "CREATE2"} and frame.get("to"):
+        init_code = bytes.fromhex(str(frame["input"])[2:])
+        value_wei = quantity(frame.get("value") or "0x0")
+        yield Creation(checksum(frame["to"]), hash_, checksum(frame["from"]), init_code, value_wei, "trace")
+    for inner in frame.get("calls") or ():
+        yield from _calls(inner, hash_)
+
+
+def _flat(frames: list[Any], hash_: str) -> Iterator[Creation]:
+    undone = [f["traceAddress"] for f in frames if f.get("error")]
+    for frame in frames:
+        place = frame["traceAddress"]
+        if frame["type"] != "create" or any(place[: len(u)] == u for u in undone):
+            continue
+        action = frame["action"]
+        init_code, value_wei = bytes.fromhex(str(action["init"])[2:]), quantity(action["value"])
+        address = checksum(frame["result"]["address"])
+        yield Creation(address, hash_, checksum(action["from"]), init_code, value_wei, "trace")
+
+
+def reexecute(
+    rpc: Rpc, artifact: Artifact, address: str, code: bytes, init_code: bytes, *, creator: str, value_wei: int
+) -> Reexecution:
+    """Run ``init_code`` again, at ``address`` itself, on the state of now, and hold what it returns against ``code``.
+
+    The code of the account is overridden with the init code, its storage emptied and its nonce set to one, so that a
+    constructor that keeps its own address finds the right one. Nodes without state overrides make it ``unavailable``;
+    a constructor that reads what has changed since makes it differ without being wrong.
+    """
+    call = {"from": creator, "to": address, "value": hex(value_wei), "input": "0x"}
+    overrides = {
+        address: {"code": "0x" + init_code.hex(), "state": {}, "nonce": "0x1"},
+        creator: {"balance": _ENOUGH_WEI},
+    }
+    answer = _optional(rpc, "eth_call", [call, "latest", overrides])
+    if not isinstance(answer, str):
+        return "unavailable"
+    made = bytes.fromhex(answer[2:])
+    for place in masks(artifact).get("own address", ()):
+        made = made[: place.start] + code[place.start : place.stop] + made[place.stop :]
+    return "match" if made == code else "differs"
