@@ -1,0 +1,193 @@
+"""Proving everything that is live on a target, whichever of its plans put it there.
+
+Used by the verify step of a deployment and by ``ship verify``, so that both say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chains.base import Row
+from chains.canonical import sha256_hex
+from chains.errors import ShipError
+from chains.evm.actions import Action
+from chains.evm.artifacts import Artifact
+from chains.evm.live import LiveUnit, live_units
+from chains.evm.verify.bytecode import Proof, prove_creation, runtime_problem
+from chains.rpc import Rpc
+from pipeline.bundle import Bundle
+from pipeline.plan import Plan
+
+__all__ = ["Bundles", "Creation", "Proven", "live_creations", "prove_live"]
+
+Bundles = Callable[[str], Bundle]
+"""Gives the bundle of a digest, every file checked; raises ``BundleMissing`` or ``BundleDamaged``."""
+
+_SALT = bytes(32)
+
+
+@dataclass(frozen=True)
+class Creation:
+    """One live contract and where it comes from.
+
+    ``part`` is ``address``, ``implementation`` or ``beacon``. ``action`` is the creating one; ``None`` when the contract
+    was there already and was adopted: then ``source`` and ``init_code_sha256`` are what is known of it, if anything.
+    """
+
+    unit: str
+    part: str
+    address: str
+    plan: Plan
+    action: Action | None
+    transaction: str | None
+    source: str | None
+    init_code_sha256: str | None
+
+    @property
+    def name(self) -> str:
+        return self.unit if self.part == "address" else f"{self.unit}.{self.part}"
+
+
+@dataclass(frozen=True)
+class Proven:
+    """What came out for one live contract. ``proof`` is ``None`` when nothing could be read; ``error`` says why."""
+
+    creation: Creation
+    proof: Proof | None
+    error: ShipError | None = None
+    reason: str = ""
+
+    @property
+    def state(self) -> str:
+        if self.proof is None:
+            return "missing" if self.error else "unproven"
+        return "failed" if self.proof.problems else "proven"
+
+    def to_json(self) -> dict[str, Any]:
+        creation = self.creation
+        return {
+            "unit": creation.unit,
+            "part": creation.part,
+            "address": creation.address,
+            "version": creation.plan.version,
+            "bundle": creation.plan.bundle,
+            "plan": creation.plan.digest,
+            "transaction": creation.transaction,
+            "state": self.state,
+            "proof": self.proof.to_json() if self.proof else None,
+            "reason": self.error.cause if self.error else self.reason or None,
+        }
+
+
+def live_creations(rows: Sequence[Row], plans: Mapping[str, Plan]) -> list[Creation]:
+    """Every contract that is live by the journal: of each unit its address, implementation and beacon.
+
+    ``plans`` holds all plans that were ever accepted, by digest. What a later release replaced is not live.
+    """
+    made: dict[str, tuple[Plan, Action, str]] = {}
+    touched: dict[str, Plan] = {}
+    for row in rows:
+        if row.kind == "tx.final":
+            plan = plans[row.data["plan"]]
+            action = next(a for a in plan.body.actions if a.id == row.data["action"])
+            touched[action.unit] = plan
+            if action.address:
+                made[action.address.lower()] = (plan, action, row.data["hash"])
+        elif row.kind == "unit.adopted":
+            touched[row.data["unit"]] = plans[row.data["plan"]]
+    live = live_units(rows, {digest: plan.body for digest, plan in plans.items()})
+    creations = []
+    for unit in live.values():
+        for part, address, source, init_code in _parts(unit):
+            if address.lower() in made:
+                plan, action, transaction = made[address.lower()]
+                creation = Creation(unit.name, part, address, plan, action, transaction, action.source, None)
+            else:
+                creation = Creation(unit.name, part, address, touched[unit.name], None, None, source, init_code)
+            creations.append(creation)
+    return creations
+
+
+def _parts(unit: LiveUnit) -> Iterator[tuple[str, str, str | None, str | None]]:
+    """``(part, address, source, sha256 of init code)``; the two last as far as the live state knows them."""
+    plain = unit.proxy == "none"
+    if unit.address:
+        yield "address", unit.address, unit.source if plain else None, unit.init_code
+    if unit.implementation:
+        yield "implementation", unit.implementation, unit.implementation_source, unit.implementation_init_code
+    if unit.beacon:
+        yield "beacon", unit.beacon, None, None
+
+
+def prove_live(rpc: Rpc, creations: Iterable[Creation], bundles: Bundles) -> Iterator[Proven]:
+    """Prove each against the bundle it was deployed from: runtime, creation input, re-execution.
+
+    A bundle that is missing or damaged is an answer too (``Proven.error``), so that the rest is still proven.
+    Raises ``RpcDown``.
+    """
+    loaded: dict[str, Bundle | ShipError] = {}
+    for creation in creations:
+        digest = creation.plan.bundle
+        if digest not in loaded:
+            try:
+                loaded[digest] = bundles(digest)
+            except ShipError as error:
+                loaded[digest] = error
+        bundle = loaded[digest]
+        if isinstance(bundle, ShipError):
+            yield Proven(creation, None, bundle)
+            continue
+        try:
+            yield _prove(rpc, creation, bundle)
+        except ShipError as error:
+            if error.exit_code != 2:  # the chain, not the bundle
+                raise
+            yield Proven(creation, None, error)
+
+
+def _prove(rpc: Rpc, creation: Creation, bundle: Bundle) -> Proven:
+    if creation.action is not None and creation.source is not None:
+        artifact = bundle.artifact(creation.source)
+        sender, transaction = creation.plan.body.deployer, creation.transaction
+        return Proven(
+            creation, prove_creation(rpc, artifact, creation.action, sender=sender, transaction_hash=transaction)
+        )
+    if creation.source is None:
+        return Proven(creation, None, reason="it was there before, and nothing is recorded of how it was made")
+    return _prove_adopted(rpc, creation, bundle.artifact(creation.source))
+
+
+def _prove_adopted(rpc: Rpc, creation: Creation, artifact: Artifact) -> Proven:
+    """Of an adopted contract there is no transaction of ours: its runtime code, and re-execution where it took no arguments."""
+    action = Action(
+        id=creation.name,
+        unit=creation.unit,
+        kind="create2",
+        title="",
+        nonce=0,
+        to=None,
+        value_wei=0,
+        data=_SALT + artifact.creation_code,
+        address=creation.address,
+        source=artifact.source,
+    )
+    if artifact.creation_links:
+        return Proven(creation, None, reason="it was there before, and which libraries it links is not recorded")
+    if sha256_hex(artifact.creation_code) == creation.init_code_sha256:
+        sender = creation.plan.body.deployer
+        return Proven(creation, prove_creation(rpc, artifact, action, sender=sender, transaction_hash=None))
+    answer = rpc.read("eth_getCode", [creation.address, "latest"])
+    problem = runtime_problem(artifact, action, bytes.fromhex(str(answer).removeprefix("0x")))
+    proof = Proof(
+        unit=creation.unit,
+        action=creation.name,
+        address=creation.address,
+        source=artifact.source,
+        runtime="mismatch" if problem else "match",
+        creation="match",
+        reexecution="unavailable",
+        problems=(problem,) if problem else (),
+    )
+    return Proven(creation, proof)
