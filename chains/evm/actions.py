@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from chains.canonical import sha256_hex
 
-__all__ = ["Action", "ActionKind", "EvmPlan", "PlannedCheck", "PlannedUnit", "Ready", "Reading"]
+__all__ = ["Action", "ActionKind", "EvmPlan", "PlannedCheck", "PlannedUnit", "Reading", "Ready"]
 
 ActionKind = Literal["create", "create2", "call"]
 Change = Literal["create", "upgrade", "replace", "adopt", "call", "unchanged", "skip"]

@@ -70,9 +70,9 @@ class NotReady(Resumable):
 
 
 class ReadChanged(NeedsPerson):
-    """SHIP-E28: the chain no longer gives a value that a transaction of the approved plan holds."""
+    """SHIP-E51: the chain no longer gives a value that a transaction of the approved plan holds."""
 
-    code = "SHIP-E28"
+    code = "SHIP-E51"
 
 
 class ChainChanged(Resumable):
