@@ -12,7 +12,7 @@ What a file says is a claim. A unit is taken only when the chain shows all of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,7 @@ from chains.evm.proxies import PROXY_CONTRACTS
 from chains.evm.proxy_facts import delegates, proxy_facts
 from chains.evm.units import CallUnit, ContractUnit
 from chains.evm.verify.bytecode import runtime_digest, runtime_problem
-from chains.evm.verify.creation import Creation, find_creation, reexecute
+from chains.evm.verify.creation import Creation, Creations, reexecute
 from chains.rpc import Rpc, RpcFault, RpcUnknown
 
 __all__ = ["Importer", "NotProven", "Proven"]
@@ -54,13 +54,13 @@ class Proven:
 class Importer:
     """Proves units in the order of their references. ``live`` grows by every unit that is proven.
 
-    ``transactions`` maps addresses (lower case) to the transaction a file names; ``final_block`` is a tag or 0x number.
+    ``creations`` knows the transactions the files name; ``final_block`` is a tag or 0x number.
     """
 
     rpc: Rpc
     declared: Declared
     live: dict[str, LiveUnit]
-    transactions: Mapping[str, str]
+    creations: Creations
     final_block: str
     _codes: dict[str, bytes] = field(default_factory=dict)
 
@@ -70,10 +70,10 @@ class Importer:
         self.live[unit.name] = LiveUnit(unit.name).merge(proven.effect)
         return proven
 
-    def call(self, unit: CallUnit, hashes: Sequence[str]) -> Proven | None:
-        """The call unit as done, if one of these transactions did exactly it."""
+    def call(self, unit: CallUnit) -> Proven | None:
+        """The call unit as done, if one of the transactions that are named did exactly it."""
         wanted = self.declared.call(unit, self.live)
-        for hash_ in hashes:
+        for hash_ in self.creations.hashes:
             sent, receipt = self.rpc.read_all(
                 [("eth_getTransactionByHash", [hash_]), ("eth_getTransactionReceipt", [hash_])]
             )
@@ -95,7 +95,7 @@ class Importer:
             raise NotProven(f"it is a {facts.kind} proxy, ship.toml declares no proxy: set `proxy` there")
         wanted = self.declared.constructor(unit, self.live)
         evidence = self._same_code(artifact, wanted, address, code)
-        creation = find_creation(self.rpc, address, self.transactions.get(address.lower()))
+        creation = self.creations.find(address)
         effect: dict[str, Any] = {"address": address, "source": artifact.source, "proxy": "none"}
         digest = sha256_hex(wanted.init_code)
         if creation is not None:
@@ -128,7 +128,9 @@ class Importer:
         length = wanted.code_length
         if creation.init_code[:length] != wanted.init_code[:length]:
             raise NotProven(f"transaction {creation.transaction} created it with other creation code than the bundle's")
-        raise NotProven("its constructor arguments are not those of ship.toml: " + _differences(artifact, wanted, creation))
+        raise NotProven(
+            "its constructor arguments are not those of ship.toml: " + _differences(artifact, wanted, creation)
+        )
 
     def _again(self, artifact: Artifact, wanted: DeclaredCode, address: str, code: bytes) -> str:
         """Run the project's init code at ``address``. Refused where immutables are neither reproduced nor known."""
@@ -159,7 +161,7 @@ class Importer:
         evidence |= {"slots": facts.to_json(), "proxy_code_keccak256": "0x" + keccak256(code).hex()}
         own, said = self._proxy_code(unit, address, code)
         evidence |= own
-        creation = find_creation(self.rpc, address, self.transactions.get(address.lower()))
+        creation = self.creations.find(address)
         if creation is not None:
             evidence["proxy_creation"] = _creation_evidence(creation)["creation"]
             effect["init_code"] = sha256_hex(creation.init_code)
@@ -172,7 +174,7 @@ class Importer:
         wanted = self.declared.constructor(unit, self.live)
         try:
             evidence = self._same_code(artifact, wanted, address, code)
-            creation = find_creation(self.rpc, address, self.transactions.get(address.lower()))
+            creation = self.creations.find(address)
             if creation is not None:
                 self._same_creation(artifact, wanted, creation)
                 evidence |= _creation_evidence(creation)
@@ -254,4 +256,3 @@ def _differences(artifact: Artifact, wanted: DeclaredCode, creation: Creation) -
 
 def _name(kind: AbiType) -> str:
     return kind.name or kind.type
-

@@ -17,7 +17,16 @@ from chains.evm.actions import Action, PlannedCheck
 from chains.evm.node import quantity
 from chains.rpc import Rpc, RpcDown, RpcFault
 
-__all__ = ["CheckWouldFail", "ReadFailed", "Simulated", "SimulationUnsupported", "WouldRevert", "check_answers", "read_after", "simulate"]
+__all__ = [
+    "CheckWouldFail",
+    "ReadFailed",
+    "Simulated",
+    "SimulationUnsupported",
+    "WouldRevert",
+    "check_answers",
+    "read_after",
+    "simulate",
+]
 
 _CREATE_INPUT = "0x365f5f37365f34f0806013573d5f5f3e3d5ffd5b5f5260205ff3"
 """Copies its input to memory, CREATEs it with the call's value, returns the address or reverts with the reason."""

@@ -29,7 +29,11 @@ def read_claims(paths: Sequence[Path], chain_id: int, target: str) -> list[Claim
         reader = next((reader for reader in READERS if reader.knows(path)), None)
         if reader is None:
             raise unreadable(path, "it is of no kind that is known here")
-        found += _of_this_chain(reader.read(path, chain_id), path, chain_id, target)
+        try:
+            claims = reader.read(path, chain_id)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise unreadable(path, f"it is not the {reader.kind} it looks like ({error})") from error
+        found += _of_this_chain(claims, path, chain_id, target)
     return found
 
 

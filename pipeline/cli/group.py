@@ -21,6 +21,8 @@ COMMANDS = {
     "test": ("pipeline.cli.test_cmd", "Run the gates on the bundle: tests, Slither."),
     "plan": ("pipeline.cli.plan_cmd", "Show what a deployment would do. Sends nothing."),
     "deploy": ("pipeline.cli.deploy_cmd", "Release to a target: build, gates, plan, sign, deploy, verify, record."),
+    "adopt": ("pipeline.cli.adopt_cmd", "Take over what is on chain already, once it is proven."),
+    "export": ("pipeline.cli.export_cmd", "Write address books and Safe batches from the records."),
     "verify": ("pipeline.cli.verify_cmd", "Prove that the chain holds the bytes that were built."),
     "status": ("pipeline.cli.status_cmd", "Say what is live where, and what differs from this project."),
     "record": ("pipeline.cli.record_cmd", "Show or verify release records."),

@@ -47,7 +47,17 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 """Which parts of a contract can be referred to, by its proxy."""
 
 _TOKEN = re.compile(r"\$\$\{|\$\{([^}]*)\}|\$\{")
-_KINDS = ("params.", "contracts.", "read:", "deployer", "keccak:", "project.name", "project.version", "chain.id", "chain.name")
+_KINDS = (
+    "params.",
+    "contracts.",
+    "read:",
+    "deployer",
+    "keccak:",
+    "project.name",
+    "project.version",
+    "chain.id",
+    "chain.name",
+)
 
 
 @dataclass(frozen=True)

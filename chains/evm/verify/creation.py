@@ -8,8 +8,8 @@ asked for it (``ots_getContractCreator`` of Erigon, Otterscan and anvil).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chains.evm.address import CREATE2_FACTORY, checksum, create2_address, create_address
@@ -18,7 +18,7 @@ from chains.evm.node import quantity
 from chains.evm.verify.bytecode import masks
 from chains.rpc import Rpc, RpcFault, RpcUnknown
 
-__all__ = ["Creation", "Reexecution", "find_creation", "reexecute", "traced_creations"]
+__all__ = ["Creation", "Creations", "Reexecution", "direct_creations", "reexecute", "traced_creations"]
 
 Reexecution = Literal["match", "differs", "unavailable"]
 
@@ -38,32 +38,66 @@ class Creation:
     way: Literal["transaction", "create2", "trace"]
 
 
-def find_creation(rpc: Rpc, address: str, transaction: str | None) -> Creation | None:
-    """The creation of ``address``. ``transaction`` is what somebody says made it; it is only believed if it did.
+@dataclass
+class Creations:
+    """Finds how contracts came to be. ``hashes`` are transactions somebody names, of which nothing is believed: files have
+    them out of order, too (forge 1.7 writes hashes beside other entries than theirs)."""
 
-    ``None`` when the chain does not show it: the transaction is unknown, another one, or the node does not trace.
-    """
-    found = _made_by(rpc, address, transaction) if transaction else None
-    if found is None:
-        asked = _optional(rpc, "ots_getContractCreator", [address])
-        hash_ = asked.get("hash") if isinstance(asked, Mapping) else None
-        found = _made_by(rpc, address, hash_) if isinstance(hash_, str) and hash_ != transaction else None
+    rpc: Rpc
+    hashes: Sequence[str]
+    _direct: dict[str, Creation] | None = None
+    _found: dict[str, Creation | None] = field(default_factory=dict)
+    _traces: dict[str, list[Creation]] = field(default_factory=dict)
+
+    def find(self, address: str, hint: str | None = None) -> Creation | None:
+        """The creation of ``address``; ``hint`` is the transaction that is said to have made it.
+
+        ``None`` when the chain does not show it: no transaction is known, or the node does not trace.
+        """
+        if address not in self._found:
+            self._found[address] = self._find(address, hint)
+        return self._found[address]
+
+    def traced(self, hash_: str) -> list[Creation]:
+        """``traced_creations``, remembered."""
+        if hash_ not in self._traces:
+            self._traces[hash_] = traced_creations(self.rpc, hash_)
+        return self._traces[hash_]
+
+    def _find(self, address: str, hint: str | None) -> Creation | None:
+        if self._direct is None:
+            self._direct = {c.address: c for c in direct_creations(self.rpc, self.hashes)}
+        if address in self._direct:
+            return self._direct[address]
+        asked = _optional(self.rpc, "ots_getContractCreator", [address])
+        told = asked.get("hash") if isinstance(asked, Mapping) else None
+        if isinstance(told, str) and told not in self.hashes:
+            direct = direct_creations(self.rpc, [told])
+            if direct and direct[0].address == address:
+                return direct[0]
+        for hash_ in dict.fromkeys(h for h in (hint, told, *self.hashes) if isinstance(h, str)):
+            for creation in self.traced(hash_):
+                if creation.address == address:
+                    return creation
+        return None
+
+
+def direct_creations(rpc: Rpc, hashes: Sequence[str]) -> list[Creation]:
+    """What these transactions created themselves, or through the deterministic deployment proxy, if they succeeded."""
+    requests: list[tuple[str, list[Any]]] = [("eth_getTransactionByHash", [h]) for h in hashes]
+    requests += [("eth_getTransactionReceipt", [h]) for h in hashes]
+    answers = rpc.read_all(requests)
+    found = []
+    for hash_, sent, receipt in zip(hashes, answers, answers[len(hashes) :], strict=False):
+        if not isinstance(sent, Mapping) or not isinstance(receipt, Mapping):
+            continue
+        try:
+            creation = _direct(sent, receipt, hash_) if quantity(receipt["status"]) == 1 else None
+        except (KeyError, TypeError, ValueError):
+            continue
+        if creation is not None:
+            found.append(creation)
     return found
-
-
-def _made_by(rpc: Rpc, address: str, hash_: str) -> Creation | None:
-    sent, receipt = rpc.read_all([("eth_getTransactionByHash", [hash_]), ("eth_getTransactionReceipt", [hash_])])
-    if not isinstance(sent, Mapping) or not isinstance(receipt, Mapping):
-        return None
-    try:
-        if quantity(receipt["status"]) != 1:
-            return None
-        direct = _direct(sent, receipt, hash_)
-    except (KeyError, TypeError, ValueError):
-        return None
-    if direct is not None and direct.address == address:
-        return direct
-    return next((c for c in traced_creations(rpc, hash_) if c.address == address), None)
 
 
 def _optional(rpc: Rpc, method: str, params: list[Any]) -> Any:

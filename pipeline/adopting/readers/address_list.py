@@ -1,6 +1,6 @@
 """A plain list of names and addresses: JSON or TOML tables, or CSV with the columns name, address and, if known, transaction.
 
-    {"chainId": 8453, "Vault": "0x…", "Token": {"address": "0x…", "transaction": "0x…"}}
+{"chainId": 8453, "Vault": "0x…", "Token": {"address": "0x…", "transaction": "0x…"}}
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class AddressList:
         address, hash_ = value, None
         if isinstance(value, Mapping):
             address = value.get("address")
-            hash_ = next((h for key in ("transaction", "transactionHash", "txHash") if (h := hash_or_none(value.get(key)))), None)
+            hash_ = next(
+                (h for key in ("transaction", "transactionHash", "txHash") if (h := hash_or_none(value.get(key)))), None
+            )
         return Claim(address_at(path, address, f"the address of {name}"), (name,), hash_)
 
     @staticmethod

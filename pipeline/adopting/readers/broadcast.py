@@ -52,8 +52,8 @@ class Broadcast:
             if isinstance(r, Mapping) and r.get("status") not in {"0x1", 1}
         }
         entries = data.get("transactions") or ()
-        for number, entry in enumerate(entries):
-            entry = table(path, entry, f"transaction {number}")
+        for number, item in enumerate(entries):
+            entry = table(path, item, f"transaction {number}")
             hash_ = hash_or_none(entry.get("hash"))
             if hash_ is None or hash_ in failed:
                 continue
@@ -71,8 +71,8 @@ class Broadcast:
 
     @staticmethod
     def _nested(path: Path, entry: Mapping[str, Any], hash_: str) -> Iterator[Claim]:
-        for inner in entry.get("additionalContracts") or ():
-            inner = table(path, inner, "an additional contract")
+        for item in entry.get("additionalContracts") or ():
+            inner = table(path, item, "an additional contract")
             name = text_or_none(inner.get("contractName"))
             address = address_at(path, inner.get("address"), "the address of an additional contract")
             yield Claim(address, (name,) if name else (), hash_, nested=True)

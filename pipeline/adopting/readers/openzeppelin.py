@@ -49,8 +49,8 @@ class OpenZeppelin:
         entries = [*(data.get("proxies") or ()), *(data.get("impls") or {}).values()]
         if data.get("admin"):
             entries.append(data["admin"])
-        for entry in entries:
-            entry = table(path, entry, "an entry")
+        for item in entries:
+            entry = table(path, item, "an entry")
             hash_ = hash_or_none(entry.get("txHash"))
             address = address_at(path, entry.get("address"), "an address")
             yield Claim(address, (), hash_)
