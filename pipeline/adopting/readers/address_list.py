@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.adopting.claims import Claim, Claims
-from pipeline.adopting.parsing import address_at, hash_or_none, load_json, read_text, unreadable
+from pipeline.adopting.parsing import address_at, hash_or_none, load_json, read_text, table, unreadable
 
 __all__ = ["AddressList"]
 
@@ -27,7 +27,7 @@ class AddressList:
     def knows(self, path: Path) -> bool:
         if path.is_dir() or path.suffix not in {".json", ".toml", ".csv"}:
             return False
-        return path.suffix == ".csv" or isinstance(self._load(path), Mapping)
+        return path.suffix == ".csv" or bool(self._load(path))
 
     def read(self, path: Path, chain_id: int) -> list[Claims]:
         if path.suffix == ".csv":
@@ -40,8 +40,7 @@ class AddressList:
     @staticmethod
     def _load(path: Path) -> Mapping[str, Any]:
         if path.suffix == ".json":
-            data = load_json(path)
-            return data if isinstance(data, Mapping) else {}
+            return table(path, load_json(path), "the file")
         try:
             return tomllib.loads(read_text(path))
         except (ValueError, RecursionError) as error:

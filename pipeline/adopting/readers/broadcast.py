@@ -66,8 +66,16 @@ class Broadcast:
             contracts += self._nested(path, entry, hash_)
         if entries and not contracts and not calls:
             raise unreadable(path, "nothing in it was sent: it is of a dry run, or its broadcast failed")
+        contracts += self._libraries(path, data)
         chain = data.get("chain")
         return Claims(str(path), self.kind, chain if isinstance(chain, int) else None, tuple(contracts), tuple(calls))
+
+    @staticmethod
+    def _libraries(path: Path, data: Mapping[str, Any]) -> Iterator[Claim]:
+        """``path:Library:address``. One that was there already is linked and has no entry among the transactions."""
+        for text in data.get("libraries") or ():
+            source, _, address = str(text).rpartition(":")
+            yield Claim(address_at(path, address, f"the address of {source}"), (source.rpartition(":")[2],))
 
     @staticmethod
     def _nested(path: Path, entry: Mapping[str, Any], hash_: str) -> Iterator[Claim]:

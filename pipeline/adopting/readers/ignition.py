@@ -6,6 +6,7 @@ it. Futures that only read a contract at an address deploy nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,14 @@ def _id_in(name: str) -> int | None:
     return int(digits) if name.startswith("chain-") and digits.isdigit() else None
 
 
+def _whole(line: str) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 class _Journal:
     """What the journal's messages say, by future. A torn last line is left out, as Ignition does."""
 
@@ -64,9 +73,9 @@ class _Journal:
         self.transactions: dict[str, str] = {}
         self._deploys: set[str] = set()
         self._confirmed: dict[str, str] = {}
-        lines = read_text(file).split("\n") if file.is_file() else []
-        for line in lines[:-1]:
-            if line.strip():
+        lines = [line for line in (read_text(file) if file.is_file() else "").split("\n") if line.strip()]
+        for number, line in enumerate(lines, start=1):
+            if number < len(lines) or _whole(line):
                 self._apply(file, table(file, load_json(file, line), "a message"))
         self.transactions = {f: h for f, h in self._confirmed.items() if f in self._deploys}
         self.calls = tuple(h for f, h in self._confirmed.items() if f not in self._deploys)

@@ -21,8 +21,8 @@ contract Deploy {
         new UsesSum();
         new Maker();
         Box box = new Box(100);
-        new ERC1967Proxy(address(box), abi.encodeCall(Box.initialize, (msg.sender, 5)));
-        register.set(keccak256("BOX"), address(box));
+        ERC1967Proxy vessel = new ERC1967Proxy(address(box), abi.encodeCall(Box.initialize, (msg.sender, 5)));
+        register.set(keccak256("BOX"), address(vessel));
         CHEATS.stopBroadcast();
     }
 }
