@@ -106,7 +106,8 @@ class _Layout:
 
     def address_of(self, value: Value, where: str) -> str:
         """A recipient or owner: exactly one ABI address."""
-        word = encode([AbiType(where, "address")], [self.readings.fill(value)], self.resolve, where)
+        kind = AbiType(where, "address")
+        word = encode([kind], [self.readings.fill(value, kind)], self.resolve, where)
         return str(decode([AbiType("", "address")], word)[0])
 
     def abi_at(self, address: str) -> Sequence[Mapping[str, Any]] | None:
@@ -226,12 +227,12 @@ class _Layout:
             raise ProxyUnsupported(
                 f"{where} is not payable, but `value` gives it {unit.value_wei} wei", remedy="Remove `value`."
             )
-        encoded = encode(inputs, [self.readings.fill(a) for a in args], self.resolve, where)
+        encoded = encode(inputs, self.readings.fill_all(inputs, args), self.resolve, where)
         return link(artifact.creation_code, artifact.creation_links, libraries) + encoded, _shown(inputs, encoded)
 
     def calldata(self, call: Call, abi: Sequence[Mapping[str, Any]] | None, owner: str) -> tuple[bytes, Any]:
         function = find_function(call.signature, abi, owner)
-        values = [self.readings.fill(a) for a in call.args]
+        values = self.readings.fill_all(function.inputs, call.args)
         encoded = encode(function.inputs, values, self.resolve, f"{owner}.{function.name}")
         return selector(function) + encoded, _shown(function.inputs, encoded)
 
@@ -436,9 +437,9 @@ class _Layout:
     def holds(self, unless: Unless, to: str, abi: Any, owner: str) -> bool:
         """Whether the condition is true on chain now. A contract this plan creates answers nothing yet."""
         function = find_function(unless.signature, abi, owner)
-        values = [self.readings.fill(a) for a in unless.args]
+        values = self.readings.fill_all(function.inputs, unless.args)
         data = selector(function) + encode(function.inputs, values, self.resolve, f"{owner}.{function.name}")
-        wanted = self.readings.fill(unless.equals)
+        wanted = self.readings.fill(unless.equals, function.outputs[0] if function.outputs else None)
         expected = encode(function.outputs, (wanted,), self.resolve, f"{owner}.{function.name}, equals")
         if to.lower() in self.fresh:
             return False
@@ -454,9 +455,9 @@ class _Layout:
         owner = check.on.unit if isinstance(check.on, Ref) and check.on.unit else to
         function = find_function(check.signature, self.abi_at(to), owner)
         where = f"[checks.{check.name}]"
-        values = [self.readings.fill(a) for a in check.args]
+        values = self.readings.fill_all(function.inputs, check.args)
         data = selector(function) + encode(function.inputs, values, self.resolve, where)
-        equals = self.readings.fill(check.equals)
+        equals = self.readings.fill(check.equals, function.outputs[0] if len(function.outputs) == 1 else None)
         expected_value = equals if len(function.outputs) > 1 and isinstance(equals, tuple) else (equals,)
         expected = encode(function.outputs, expected_value, self.resolve, f"{where} equals")
         if not self.has_code(to):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from chains.evm.abi import AbiType, decode, encode, find_function, selector
+from chains.evm.abi import AbiMismatch, AbiType, decode, encode, find_function, selector
 from chains.evm.actions import Action, Reading
 from chains.evm.node import Node, quantity
 from chains.evm.simulate import ReadFailed, SimulationUnsupported, read_after
@@ -38,14 +38,26 @@ class Reads:
     _taken: list[Reading] = field(default_factory=list)
     _now_s: int | None = None
 
-    def fill(self, value: Value) -> Value:
-        """``value`` with every read replaced by what it gives. Raises ``ReadFailed``, ``AbiMismatch``."""
+    def fill_all(self, kinds: Sequence[AbiType], values: Sequence[Value]) -> list[Value]:
+        """``values`` for parameters of these types, every read replaced by what it gives.
+
+        Raises ``ReadFailed`` and ``AbiMismatch``, also where a read gives another type than the parameter has.
+        """
+        padded = [*kinds, *[None] * (len(values) - len(kinds))]
+        return [self.fill(value, kind) for value, kind in zip(values, padded, strict=False)]
+
+    def fill(self, value: Value, kind: AbiType | None = None) -> Value:
+        """``value`` with every read replaced; ``kind`` is the type it is for."""
         if isinstance(value, Read):
-            return self._read(value)
+            return self._read(value, kind)
+        inner = kind.components if kind is not None and kind.type.endswith(")") else ()
         if isinstance(value, tuple):
-            return tuple(self.fill(item) for item in value)
+            if kind is not None and kind.type.endswith("]"):
+                return tuple(self.fill(item, kind.item()) for item in value)
+            return tuple(self.fill_all(inner, value))
         if isinstance(value, Mapping):
-            return {key: self.fill(item) for key, item in value.items()}
+            by_name = {component.name: component for component in inner}
+            return {key: self.fill(item, by_name.get(key)) for key, item in value.items()}
         return value
 
     def take(self) -> tuple[Reading, ...]:
@@ -73,21 +85,24 @@ class Reads:
         finally:
             self._taken[:] = kept
 
-    def _read(self, read: Read) -> Value:
+    def _read(self, read: Read, kind: AbiType | None) -> Value:
         to = self.address(read.on, f"`on` of the read {read.signature}")
         owner = read.on.unit if isinstance(read.on, Ref) and read.on.unit else to
         function = find_function(read.signature, self.abi(to), owner)
         where = f"the read {owner}.{function.name}"
-        data = selector(function) + encode(
-            function.inputs, [self.fill(argument) for argument in read.args], self.resolve, where
-        )
+        output = function.outputs[0]
+        if kind is not None and _family(kind) != _family(output):
+            raise AbiMismatch(
+                f"{where} gives a {output.type}, the parameter is a {kind.type}", remedy="Read another value."
+            )
+        values = self.fill_all(function.inputs, read.args)
+        data = selector(function) + encode(function.inputs, values, self.resolve, where)
         key = Reading(to, data, b"", read.signature, settled=True).key
         if key in self.remembered:
             answer = bytes.fromhex(self.remembered[key][2:])
             self._taken.append(Reading(to, data, answer, read.signature, settled=True))
         else:
             answer = self._ask(to, data, read, where)
-        output = function.outputs[0]
         try:
             found = decode([output], answer)[0]
         except ValueError as error:
@@ -139,6 +154,13 @@ class Reads:
                 f"the value depends on earlier actions of the plan, and the node cannot simulate them: {error}",
                 remedy="Use an endpoint that serves eth_simulateV1 (geth, reth, nethermind, anvil do).",
             ) from error
+
+
+def _family(kind: AbiType) -> str:
+    """Types whose values can stand for one another if they fit: integers of any width, bytes of any length."""
+    if kind.type.endswith((")", "]")):
+        return kind.type
+    return kind.type.rstrip("0123456789").removeprefix("u")
 
 
 def _value(kind: AbiType, found: Any) -> Value:

@@ -310,8 +310,8 @@ class Sender:
                 self._foreign_since_s.pop(action.id, None)
                 return False
             now_s = self.clock.monotonic_s()
-            if now_s - self._foreign_since_s.setdefault(action.id, now_s) < self.settings.foreign_after_s:
-                return False
+            if now_s - self._foreign_since_s.setdefault(action.id, now_s) < self.settings.resend_after_s:
+                return False  # two blocks' time for a node that lags
             found = answers[0] if isinstance(answers[0], str) else "a revert"
             raise ReadChanged(
                 f"{action.id}: `{reading.call}` of {reading.to} gave {expected} when the plan was approved, and gives {found} now",

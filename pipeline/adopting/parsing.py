@@ -15,6 +15,8 @@ from pipeline.adopting.claims import FileUnreadable
 __all__ = ["address_at", "hash_or_none", "load_json", "read_text", "unreadable"]
 
 MAX_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 100
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
 def unreadable(path: Path, why: str) -> FileUnreadable:
@@ -35,6 +37,15 @@ def read_text(path: Path) -> str:
         raise unreadable(path, f"it cannot be read: {error}") from error
 
 
+def _depth(text: str) -> int:
+    """How deep it nests: the parser recurses, and how deep it can is not its own to say."""
+    depth = deepest = 0
+    for match in _BRACKETS.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(match[0], 0)
+        deepest = max(deepest, depth)
+    return deepest
+
+
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -43,8 +54,11 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def load_json(path: Path, text: str | None = None) -> Any:
+    text = read_text(path) if text is None else text
+    if _depth(text) > MAX_DEPTH:
+        raise unreadable(path, f"it is nested deeper than {MAX_DEPTH} levels")
     try:
-        return json.loads(read_text(path) if text is None else text, object_pairs_hook=_pairs)
+        return json.loads(text, object_pairs_hook=_pairs)
     except (ValueError, RecursionError) as error:
         raise unreadable(path, f"it is not JSON: {error}") from error
 

@@ -139,9 +139,11 @@ def anvil(folder: Path) -> Iterator[str]:
     log = folder / "anvil.log"
     command = [find_tool("anvil", folder), "--host", "127.0.0.1", "--port", "0"]
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process:
+        deadline_s = time.monotonic() + 60
         try:
             while (found := re.search(r"Listening on (127\.0\.0\.1:\d+)", log.read_text())) is None:
                 assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline_s, log.read_text()
                 time.sleep(0.02)
             yield f"http://{found[1]}"
         finally:
