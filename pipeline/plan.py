@@ -6,7 +6,6 @@ canonical JSON is what a person says yes to; a plan whose inputs have moved on i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from chains.errors import Refused, Where
 from chains.evm.actions import EvmPlan
 from chains.evm.live import LiveUnit
 from chains.files import write_atomic
+from chains.jsontext import read_json
 
 __all__ = ["Plan", "PlanInvalid", "PlanStale", "live_digest", "load_plan", "refuse_stale", "save_plan"]
 
@@ -107,7 +107,7 @@ def save_plan(path: Path, plan: Plan) -> None:
 def load_plan(path: Path, *, expected: str | None = None) -> Plan:
     """Read a plan; ``expected`` is the digest it must have. Raises ``PlanInvalid``."""
     try:
-        data = json.loads(path.read_bytes())
+        data = read_json(path.read_bytes())
         if data["schema"] != SCHEMA or data["kind"] != KIND:
             raise ValueError("another kind of file, or a newer one")
         plan = Plan.from_json(data)
@@ -119,7 +119,7 @@ def load_plan(path: Path, *, expected: str | None = None) -> Plan:
             where=Where(str(path)),
             remedy="Make one: `ship plan --out FILE`.",
         ) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PlanInvalid(
             f"not a plan: {type(error).__name__}: {error}",
             where=Where(str(path)),
@@ -149,6 +149,9 @@ def refuse_stale(saved: Plan, now: Plan) -> None:
             ("the chain", saved.body.chain, now.body.chain),
             ("the signer", saved.body.deployer, now.body.deployer),
             ("the signer's nonce", saved.body.observed["nonce"], now.body.observed["nonce"]),
+            ("the limits", saved.body.limits, now.body.limits),
+            ("the units", [u.to_json() for u in saved.body.units], [u.to_json() for u in now.body.units]),
+            ("the checks", saved.body.checks, now.body.checks),
             ("the actions", _intent(saved), _intent(now)),
         )
         if before != after
@@ -160,5 +163,6 @@ def refuse_stale(saved: Plan, now: Plan) -> None:
         )
 
 
-def _intent(plan: Plan) -> list[tuple[str, str]]:
-    return [(a.id, a.payload_digest) for a in plan.body.actions]
+def _intent(plan: Plan) -> list[dict[str, Any]]:
+    """Everything about the actions that a person approves; gas is estimated anew each time."""
+    return [{**action.to_json(), "gas_limit": None, "gas_estimate": None} for action in plan.body.actions]

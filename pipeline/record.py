@@ -6,7 +6,6 @@ JSON in a readable layout; beside it an in-toto Statement (v1) that names the re
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from chains.errors import Refused, Where
 from chains.evm.actions import EvmPlan
 from chains.evm.live import live_units
 from chains.files import write_atomic
-from pipeline import __version__
+from chains.jsontext import read_json
 from pipeline.plan import Plan
 
 __all__ = ["RecordInvalid", "derive_record", "load_record", "statement", "statement_path", "write_record"]
@@ -81,7 +80,7 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
         "cost": {"gas": gas, "wei": str(cost_wei)},
         **_adopted(seen, plan.digest),
         "journal": {"rows": proven.seq + 1},
-        "ship": __version__,
+        "ship": proven.data["ship"],
     }
 
 
@@ -151,7 +150,7 @@ def write_record(path: Path, record: Mapping[str, Any]) -> str:
 def load_record(path: Path) -> dict[str, Any]:
     """Read a record. Raises ``RecordInvalid``."""
     try:
-        data = json.loads(path.read_bytes())
+        data = read_json(path.read_bytes())
         if data["schema"] != SCHEMA or data["kind"] != KIND:
             raise ValueError("another kind of file, or a newer one")
         digest(data)
@@ -162,7 +161,7 @@ def load_record(path: Path) -> dict[str, Any]:
             where=Where(str(path)),
             remedy="`ship record show` lists records.",
         ) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecordInvalid(
             f"not a release record: {error}", where=Where(str(path)), remedy="Restore it from version control."
         ) from error

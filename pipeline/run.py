@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from chains.base import Clock
 from chains.errors import Refused
 from chains.evm.lifecycle import TxState, fold
 from pipeline.bundle import Bundle, load_bundle
@@ -26,7 +27,7 @@ from pipeline.steps.approve import Approve
 from pipeline.steps.arguments import CheckArguments
 from pipeline.steps.build import Build
 from pipeline.steps.check import Check
-from pipeline.steps.deploy import Deploy, Sent
+from pipeline.steps.deploy import Deploy
 from pipeline.steps.gates import Judge
 from pipeline.steps.plan import Planning
 from pipeline.steps.preflight import Preflight
@@ -51,18 +52,30 @@ class OtherPlanUnfinished(Refused):
 
 @dataclass(frozen=True)
 class DeployOptions:
-    """``saved`` is a plan file to be held to; ``replan`` gives up what an unfinished plan has not yet sent."""
+    """``saved`` is a plan file to be held to; ``replan`` gives up what an unfinished plan has not yet sent.
+
+    ``together`` are all targets of the run, which are built for at once.
+    """
 
     yes: bool
     password: PasswordSource
     saved: Path | None = None
     replan: bool = False
+    together: tuple[Target, ...] = ()
 
 
-def deploy(project: Project, target: Target, options: DeployOptions, ui: Ui, outcome: Outcome) -> None:
+def deploy(
+    project: Project,
+    target: Target,
+    options: DeployOptions,
+    ui: Ui,
+    outcome: Outcome,
+    *,
+    clock: Clock | None = None,
+) -> None:
     """Release ``project`` to ``target``. ``outcome`` is filled in as far as the run comes; errors are raised."""
     purpose = f"ship deploy --chain {target.name}"
-    with open_session(project, target, ui, purpose=purpose, write=True) as session:
+    with open_session(project, target, ui, purpose=purpose, write=True, clock=clock) as session:
         try:
             _deploy(session, options, outcome, Runner(ui))
         finally:
@@ -80,7 +93,7 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
         session.ui.note(f"going on with plan {plan.digest[:12]} of an earlier run")
     else:
         # 2. Source to bytes. 3. Everything that must pass before those bytes may be planned.
-        built = run(Build(session.project, (session.target,), session.ui))
+        built = run(Build(session.project, options.together or (session.target,), session.ui))
         bundle = built.bundle
         run(CheckArguments(session, bundle, ready))
         results = run(Judge(session.project, built, session.ui))
@@ -94,21 +107,21 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
         run(Approve(session, plan, tuple(r.to_json() for r in results), options.yes))
     outcome.plan, outcome.bundle = plan.digest, bundle.digest
     # 6. Every transaction through the journal onto the chain.
-    sent = _send(session, plan, bundle, options, outcome, run)
+    _send(session, plan, bundle, options, outcome, run)
     # 7. Our own proof of the bytes. 8. The project's checks. 9. The record.
-    proofs = run(Verify(session, plan, bundle, sent))
+    proofs = run(Verify(session, plan))
     checks = run(Check(session, plan))
     recorded = run(Record(session, plan, proofs, checks))
     outcome.record = str(recorded.path.relative_to(session.project.root))
 
 
-def _send(session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, outcome: Outcome, run: Runner) -> Sent:
+def _send(session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, outcome: Outcome, run: Runner) -> None:
     if not plan.body.actions:
         run.skip(Deploy.title, Skip("nothing to send"))
-        return Sent({}, 0)
+        return
     step = Deploy(session, plan, bundle, options.password)
     try:
-        return run(step)
+        run(step)
     finally:
         outcome.sent = step.sender.sent if step.sender else 0
 

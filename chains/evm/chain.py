@@ -11,15 +11,15 @@ from chains.errors import Refused
 from chains.evm.actions import Action, EvmPlan, PlannedCheck
 from chains.evm.address import checksum
 from chains.evm.fees import CostAboveCap, FeeCaps, InsufficientFunds, current_fees, ether
-from chains.evm.lifecycle import TxState
 from chains.evm.live import LiveUnit
-from chains.evm.node import Node, check_identity
+from chains.evm.looking import Finality
+from chains.evm.node import Node, check_identity, data_or_nothing
 from chains.evm.planner import Draft, Sources, lay_out
 from chains.evm.proxies import expected_slots
-from chains.evm.sender import Finality, Sender, SendSettings, TransactionSigner
-from chains.evm.simulate import SimulationUnsupported, shown, simulate
+from chains.evm.sender import Sender, SendSettings, TransactionSigner
+from chains.evm.simulate import SimulationUnsupported, intrinsic_gas, shown, simulate
 from chains.evm.units import EvmUnits
-from chains.evm.verify.bytecode import Proof, prove_creation, runtime_problem
+from chains.evm.verify.bytecode import runtime_problem
 from chains.rpc import Rpc, RpcDown, RpcFault, RpcUnknown
 
 __all__ = ["ChainIdentity", "CheckResult", "EvmChain", "EvmPolicy", "NoSimulation"]
@@ -32,7 +32,7 @@ class NoSimulation(Refused):
 
 
 class AbsurdGas(Refused):
-    """SHIP-E13: an action needs more gas than a block has."""
+    """SHIP-E13: an action needs more gas than a block has, or less than is possible."""
 
     code = "SHIP-E13"
 
@@ -87,21 +87,26 @@ class EvmChain:
     def confirm_identity(self) -> str:
         """Check chain id and genesis block on every endpoint that answers; gives the genesis hash.
 
-        Raises ``WrongChain`` if one serves another chain, ``RpcDown`` if none answers.
+        Raises ``WrongChain`` if one serves another chain, ``RpcDown`` if none answers within the patience of the run.
         """
-        genesis, problems = None, []
-        for endpoint in self.rpc.endpoints:
-            try:
-                genesis = check_identity(endpoint, self.identity.id, self.identity.genesis_hash or genesis)
-            except RpcUnknown as error:
-                problems.append(str(error))
-        if genesis is None:
-            raise RpcDown(
-                f"no endpoint of {self.identity.name} answers: {'; '.join(problems)}",
-                done="Nothing was sent.",
-                remedy="Check the target's [rpc] endpoints; `ship doctor` tries each of them.",
-            )
-        return genesis
+        deadline_s = self.clock.monotonic_s() + self.rpc.patience_s
+        while True:
+            genesis, problems = None, []
+            for endpoint in self.rpc.endpoints:
+                try:
+                    genesis = check_identity(endpoint, self.identity.id, self.identity.genesis_hash or genesis)
+                except RpcUnknown as error:
+                    problems.append(str(error))
+            if genesis is not None:
+                return genesis
+            if self.clock.monotonic_s() >= deadline_s:
+                break
+            self.clock.sleep_s(min(1.0, self.rpc.patience_s / 10))
+        raise RpcDown(
+            f"no endpoint of {self.identity.name} answers: {'; '.join(problems)}",
+            done="Nothing was sent.",
+            remedy="Check the target's [rpc] endpoints; `ship doctor` tries each of them.",
+        )
 
     # -- plan ----------------------------------------------------------------------------------------------------
 
@@ -117,6 +122,13 @@ class EvmChain:
                 raise AbsurdGas(
                     f"{action.id} needs {action.gas_limit} gas, a block has {head.gas_limit}",
                     remedy="Split the contract, or lower the gas margin if the estimate alone fits.",
+                )
+            # Refunds can take a fifth off; less than that no node would accept, and the transaction would hang.
+            if action.gas_estimate < intrinsic_gas(action) * 4 // 5:
+                raise AbsurdGas(
+                    f"the node says {action.id} takes {action.gas_estimate} gas, its bytes alone cost "
+                    f"{intrinsic_gas(action)}",
+                    remedy="The endpoint's simulation is wrong. Use another one.",
                 )
         estimate, limits = self._price(actions, balance_wei)
         return EvmPlan(
@@ -219,27 +231,12 @@ class EvmChain:
                 foreign_after_s=5.0 if local else max(30.0, 10 * self.identity.block_time_s),
                 legacy_fees=self.identity.legacy_fees,
             ),
-            caps=self.policy.caps,
+            caps=self.policy.caps.within(plan.limits),
             prove=lambda action, code: runtime_problem(sources(str(action.source)), action, code),
             abis=[sources(a.source).abi for a in plan.actions if a.source],
         )
 
     # -- prove and observe ---------------------------------------------------------------------------------------
-
-    def prove(self, plan: EvmPlan, states: Mapping[str, TxState], sources: Sources) -> list[Proof]:
-        """Our own proof of every contract the plan created."""
-        proofs = []
-        for action in plan.actions:
-            if action.source is None:
-                continue
-            mined = states[action.id].mined
-            assert mined is not None
-            proofs.append(
-                prove_creation(
-                    self.rpc, sources(action.source), action, sender=plan.deployer, transaction_hash=mined.hash
-                )
-            )
-        return proofs
 
     def check(self, checks: Sequence[PlannedCheck]) -> list[CheckResult]:
         """Read every check in one batch."""
@@ -251,7 +248,7 @@ class EvmChain:
             if isinstance(answer, RpcFault):
                 results.append(CheckResult(check.name, check.call, check.to, f"reverted: {answer.message}", False))
                 continue
-            raw = bytes.fromhex(str(answer).removeprefix("0x"))
+            raw = data_or_nothing(answer)
             results.append(CheckResult(check.name, check.call, check.to, shown(check, raw), raw == check.expected))
         return results
 
@@ -268,7 +265,7 @@ class EvmChain:
         ]
         results = []
         for (unit, name, _, expected), answer in zip(wanted, self.rpc.read_all(requests), strict=True):
-            raw = bytes.fromhex(str(answer).removeprefix("0x")) if isinstance(answer, str) else b""
+            raw = data_or_nothing(answer)
             found = checksum(raw[-20:].rjust(20, b"\0"))
             results.append(
                 CheckResult(f"{unit.name}.{name}", f"{name} slot", str(unit.address), found, found == expected)

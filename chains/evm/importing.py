@@ -28,8 +28,8 @@ from chains.evm.node import quantity
 from chains.evm.proxies import PROXY_CONTRACTS
 from chains.evm.proxy_facts import delegates, proxy_facts
 from chains.evm.units import CallUnit, ContractUnit
-from chains.evm.verify.bytecode import runtime_digest, runtime_problem
-from chains.evm.verify.creation import Creation, Creations, reexecute
+from chains.evm.verify.bytecode import again_request, reexecution, runtime_digest, runtime_problem
+from chains.evm.verify.creation import Creation, Creations
 from chains.rpc import Rpc, RpcFault, RpcUnknown
 
 __all__ = ["Importer", "NotProven", "Proven"]
@@ -103,7 +103,7 @@ class Importer:
             evidence |= _creation_evidence(creation)
             effect |= {"init_code": digest, "created": {digest: address}}
             return Proven(unit.name, address, effect, evidence)
-        again = self._again(artifact, wanted, address, code)
+        again = self._again(artifact, wanted, address, code, value_wei=unit.value_wei)
         evidence |= {"creation": None, "reexecution": again, "args_unproven": [dict(a) for a in wanted.args]}
         effect |= {
             "runtime_code": runtime_digest(artifact, wanted.init_code),
@@ -115,8 +115,7 @@ class Importer:
         return Proven(unit.name, address, effect, evidence, notes)
 
     def _same_code(self, artifact: Artifact, wanted: DeclaredCode, address: str, code: bytes) -> dict[str, Any]:
-        action = Action("", "", "create", "", 0, None, 0, wanted.init_code, address=address, source=artifact.source)
-        problem = runtime_problem(artifact, action, code)
+        problem = runtime_problem(artifact, _creating(artifact, wanted, address), code)
         if problem:
             raise NotProven(problem)
         return {"source": artifact.source, "code_keccak256": "0x" + keccak256(code).hex(), "runtime": "match"}
@@ -132,11 +131,10 @@ class Importer:
             "its constructor arguments are not those of ship.toml: " + _differences(artifact, wanted, creation)
         )
 
-    def _again(self, artifact: Artifact, wanted: DeclaredCode, address: str, code: bytes) -> str:
+    def _again(self, artifact: Artifact, wanted: DeclaredCode, address: str, code: bytes, *, value_wei: int = 0) -> str:
         """Run the project's init code at ``address``. Refused where immutables are neither reproduced nor known."""
-        again = reexecute(
-            self.rpc, artifact, address, code, wanted.init_code, creator=self.declared.deployer, value_wei=0
-        )
+        request = again_request(_creating(artifact, wanted, address, value_wei), self.declared.deployer)
+        again = reexecution(self.rpc.read_all([("eth_call", request)])[0], code)
         if again != "match" and artifact.immutables:
             why = {"differs": "running it again with the arguments of ship.toml gives other ones"}
             raise NotProven(
@@ -227,6 +225,11 @@ class Importer:
             raise NotProven("its code is not final yet: run again later")
         self._codes[address] = bytes.fromhex(code[2:])
         return self._codes[address]
+
+
+def _creating(artifact: Artifact, wanted: DeclaredCode, address: str, value_wei: int = 0) -> Action:
+    """What ``ship`` would have sent to deploy it."""
+    return Action("", "", "create", "", 0, None, value_wei, wanted.init_code, address=address, source=artifact.source)
 
 
 def _creation_evidence(creation: Creation) -> dict[str, Any]:

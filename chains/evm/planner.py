@@ -154,7 +154,7 @@ class _Layout:
             to, data, kind = CREATE2_FACTORY, salt + init_code, "create2"
         merged = {"created": {digest: address}, **effect(address)}
         self.live[unit] = self.live.get(unit, LiveUnit(unit)).merge(merged)
-        if salt is not None and self.node.code(address):
+        if salt is not None and self.has_code(address):  # also where an earlier unit of this plan puts the same code
             self.readings.take()
             return address
         self.add(
@@ -189,7 +189,7 @@ class _Layout:
         if authority is None:
             self.add(base)
             return
-        operation = Operation(to, data, keccak256(f"{name}:{self.nonce}:{self.deployer}".encode()))
+        operation = Operation(to, value_wei, data, keccak256(f"{name}:{self.nonce}:{self.deployer}".encode()))
         delay_s = self._delay_s(authority)
         schedule = replace(
             base, id=f"{name}.schedule", title=f"schedule: {title}", to=authority, value_wei=0,
@@ -271,16 +271,15 @@ class _Layout:
                 return "unchanged", f"live at {before.address}"
         init_code, args = self.init_code(unit, artifact, unit.args, f"the constructor of {unit.name}")
         digest = sha256_hex(init_code)
-        if before and before.address:
-            if not unit.replace and artifact.kind != "library":
-                what = "its code or arguments did"
-                if before.runtime_code == runtime_digest(artifact, init_code):
-                    what = "its arguments are not those it was adopted with (which it has, the chain does not show)"
-                raise ImmutableChanged(
-                    f"{unit.name} is deployed at {before.address} and cannot change, but {what}",
-                    remedy=f"Undo the change, or set `replace = true` under [contracts.{unit.name}] to deploy a new one "
-                    "beside it; everything that refers to it then changes too.",
-                )
+        if before and before.address and not unit.replace and artifact.kind != "library":
+            what = "its code or arguments did"
+            if before.runtime_code == runtime_digest(artifact, init_code):
+                what = "its arguments are not those it was adopted with (which it has, the chain does not show)"
+            raise ImmutableChanged(
+                f"{unit.name} is deployed at {before.address} and cannot change, but {what}",
+                remedy=f"Undo the change, or set `replace = true` under [contracts.{unit.name}] to deploy a new one "
+                "beside it; everything that refers to it then changes too.",
+            )
         self.create(
             unit.name, "", artifact, init_code, title=f"deploy {unit.name}", args=args, value_wei=unit.value_wei,
             salt=unit.create2_salt,
@@ -356,6 +355,8 @@ class _Layout:
         assert before.address
         self.still_there(unit.name, before.address)
         self.not_drifted(unit, before)
+        if before.implementation:
+            self.still_there(f"the implementation of {unit.name}", before.implementation)
         implementation, digest = self.implementation(unit, artifact)
         if digest == before.implementation_init_code:
             return "unchanged", f"live at {before.address}, implementation {implementation}"
@@ -397,6 +398,14 @@ class _Layout:
                     f"{unit.name} at {before.address} has {name} 0x{found[-20:].hex()}, recorded was {address}",
                     remedy="Somebody changed it outside ship. `ship status` shows the difference; settle it before "
                     "deploying.",
+                )
+        if before.beacon and before.implementation:
+            shown = self.node.call(before.beacon, encode_call("implementation", [], []))
+            if shown[-20:] != address_bytes(before.implementation):
+                raise LiveStateDrifted(
+                    f"the beacon of {unit.name} at {before.beacon} has implementation 0x{shown[-20:].hex()}, recorded was "
+                    f"{before.implementation}",
+                    remedy="Somebody changed it outside ship. Settle it before deploying.",
                 )
 
     def call_unit(self, unit: CallUnit) -> None:

@@ -18,11 +18,12 @@ class Operation:
     """One call through a timelock. ``salt`` makes the operation's id its own (32 bytes)."""
 
     target: str
+    value_wei: int
     data: bytes
     salt: bytes
 
     def _parts(self) -> list[str | int]:
-        return [self.target, 0, "0x" + self.data.hex(), _ZERO, "0x" + self.salt.hex()]
+        return [self.target, self.value_wei, "0x" + self.data.hex(), _ZERO, "0x" + self.salt.hex()]
 
     def id(self) -> bytes:
         """``hashOperation``: keccak256(abi.encode(target, value, data, predecessor, salt))."""

@@ -90,11 +90,7 @@ def find(
     left_out: Sequence[str] = (),
 ) -> Adoption:
     """Match and prove. Raises ``CannotAdopt`` with every unit that is not proven, ``NothingToAdopt``, ``PlanInTheWay``."""
-    if unfinished := unfinished_plan(session.rows):
-        raise PlanInTheWay(
-            f"plan {unfinished[:12]} of an earlier run is unfinished on {session.target.name}",
-            remedy=f"`ship deploy --chain {session.target.name}` carries it on, `--replan` gives it up.",
-        )
+    _clear(session)
     units = evm_units(session.project, session.target)
     _known(units, [*given, *left_out])
     rpc = session.chain.rpc
@@ -148,6 +144,19 @@ def find(
     return Adoption(tuple(proven), tuple(absent), tuple(open_calls), unused, kept, files)
 
 
+def _clear(session: Session) -> None:
+    """Nothing else may be under way. An adoption that was killed is dropped: what it wrote is proven, and stays."""
+    unfinished = unfinished_plan(session.rows)
+    if unfinished is None:
+        return
+    if session.plan(unfinished).body.actions or session.journal is None:
+        raise PlanInTheWay(
+            f"plan {unfinished[:12]} of an earlier run is unfinished on {session.target.name}",
+            remedy=f"`ship deploy --chain {session.target.name}` carries it on, `--replan` gives it up.",
+        )
+    session.journal.append("plan.abandoned", {"plan": unfinished, "reason": "an adoption that was interrupted"})
+
+
 def _known(units: EvmUnits, names: Sequence[str]) -> None:
     known = [u.name for u in units.contracts] + [u.name for u in units.calls]
     for name in names:
@@ -187,8 +196,8 @@ def _used(live: Mapping[str, LiveUnit]) -> set[str]:
 
 
 def adopt(session: Session, bundle: Bundle, deployer: str, adoption: Adoption, *, yes: bool) -> Adopted:
-    """Ask, then write plan, rows and record. The rows are one write: all of them are there after a crash, or the plan is
-    dropped by the next run."""
+    """Ask, then write plan, rows and record. Killed in between, the units whose rows are there are adopted (each was proven
+    by itself), and the next run takes over the rest."""
     plan = _plan(session, bundle, deployer, adoption)
     session.ui.block(render(adoption, plan))
     approved_by = _asked(session, yes=yes)
@@ -196,7 +205,8 @@ def adopt(session: Session, bundle: Bundle, deployer: str, adoption: Adoption, *
     assert session.journal is not None
     save_plan(session.state.plan(plan.digest), plan)
     session.plans[plan.digest] = plan
-    session.journal.append_all(_rows(plan, adoption, approved_by, checks))
+    for kind, data in _rows(plan, adoption, approved_by, checks):
+        session.journal.append(kind, data)
     record = derive_record(plan, session.bodies(), session.journal.rows)
     path = record_path(session, plan)
     sha256 = write_record(path, record)

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from chains.errors import Where
+from chains.evm.hashing import keccak256
 from chains.evm.units import DEPLOYER, Read, Ref, Value
 from pipeline.manifest.errors import (
     BadReference,
@@ -32,7 +33,6 @@ from pipeline.manifest.errors import (
     UnknownReference,
     did_you_mean,
 )
-from pipeline.manifest.guards import keccak256
 from pipeline.manifest.positions import Path
 from pipeline.manifest.signatures import SignatureError, parse_signature
 

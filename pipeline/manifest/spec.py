@@ -173,6 +173,15 @@ class CheckSpec(Spec):
     equals: Argument = Field(description="The answer expected.")
 
 
+class RolloutSpec(Spec):
+    """``[rollout]``: the order in which ``ship deploy --all`` goes through the targets."""
+
+    waves: tuple[Names, ...] = Field(
+        (), description="Targets released together; the next wave begins when all came through."
+    )
+    approve_between: bool = Field(default=False, description="Ask before each wave but the first.")
+
+
 class ProjectSpec(Spec):
     """``ship.toml``, whole."""
 
@@ -186,3 +195,4 @@ class ProjectSpec(Spec):
     programs: Mapping[Name, ProgramSpec] = Field(default_factory=dict, description="Anchor programs.")
     gates: GatesSpec = Field(default_factory=GatesSpec, description="What must pass before anything is planned.")
     checks: Mapping[Name, CheckSpec] = Field(default_factory=dict, description="Reads after deploying.")
+    rollout: RolloutSpec = Field(default_factory=RolloutSpec, description="The order of targets for deploy --all.")

@@ -73,7 +73,7 @@ class EvmSigner:
         s = min(s, SECP256K1_N - s)
         signed = unsigned.with_signature(r, s, self._parity(digest, r, s))
         decoded, signature = decode_signed(signed.raw)
-        if decoded != unsigned or signature[:2] != (r, s):
+        if decoded.payload() != unsigned.payload() or signature[:2] != (r, s):
             raise self._rejected("the encoded transaction does not decode to what was signed")
         return signed
 
@@ -87,7 +87,7 @@ class EvmSigner:
                 key = KeyAPI().ecdsa_recover(digest, KeyAPI.Signature(vrs=(parity, r, s)))
             except (BadSignature, ValidationError):
                 continue
-            if checksum(keccak256(key.to_bytes())[12:]) == self.address:
+            if checksum(keccak256(key.to_bytes())[12:]).lower() == self.address.lower():
                 return parity
         raise self._rejected(f"it was not made by {self.address}")
 

@@ -4,22 +4,35 @@ Three independent readings, each for what it can show:
 
 * **runtime**: the code on chain equals the bundle's runtime code, libraries linked, immutables masked;
 * **creation**: the transaction's input is the plan's payload, and the payload starts with the bundle's creation code;
-* **re-execution**: ``eth_call`` of the init code from the creator returns exactly the code on chain, immutables
-  included. A constructor that reads what has changed since can differ here without being wrong: then it says so.
+* **re-execution**: the init code, run again at its own address by ``eth_call`` with state overrides, returns exactly
+  the code on chain, immutables included. A constructor that reads what has changed since can differ here without being
+  wrong: then it says so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from chains.canonical import sha256_hex
 from chains.evm.actions import Action
-from chains.evm.address import CREATE2_FACTORY
+from chains.evm.address import CREATE2_FACTORY, create_address
 from chains.evm.artifacts import Artifact, ByteRange, link, mask, strip_metadata
-from chains.rpc import Rpc, RpcFault
+from chains.evm.node import data_or_nothing
+from chains.rpc import Request, RpcFault
 
-__all__ = ["Proof", "init_code", "masks", "prove_creation", "runtime_digest", "runtime_problem"]
+__all__ = [
+    "Proof",
+    "again_request",
+    "init_code",
+    "masks",
+    "proof_of",
+    "proof_requests",
+    "reexecution",
+    "runtime_digest",
+    "runtime_problem",
+]
 
 _CREATE2_SALT_BYTES = 32
 
@@ -79,20 +92,22 @@ def runtime_problem(artifact: Artifact, action: Action, code: bytes) -> str | No
     return f"its runtime code ({len(code)} bytes) is not the bundle's ({len(expected)} bytes)"
 
 
-def prove_creation(rpc: Rpc, artifact: Artifact, action: Action, *, sender: str, transaction_hash: str | None) -> Proof:
-    """All three readings of one created contract. ``transaction_hash`` is ``None`` for an adopted one."""
+def proof_requests(action: Action, *, sender: str, transaction_hash: str | None) -> list[Request]:
+    """What to ask for one created contract; ``transaction_hash`` is ``None`` for an adopted one."""
     assert action.address
-    payload = init_code(action)
-    creator = CREATE2_FACTORY if action.kind == "create2" else sender
-    call = {"from": creator, "value": hex(action.value_wei), "input": "0x" + payload.hex()}
-    requests: list[tuple[str, list[Any]]] = [
+    requests: list[Request] = [
         ("eth_getCode", [action.address, "latest"]),
-        ("eth_call", [call, "latest"]),
+        ("eth_call", again_request(action, CREATE2_FACTORY if action.kind == "create2" else sender)),
     ]
     if transaction_hash:
         requests.append(("eth_getTransactionByHash", [transaction_hash]))
-    answers = rpc.read_all(requests)
-    code = bytes.fromhex(str(answers[0]).removeprefix("0x")) if isinstance(answers[0], str) else b""
+    return requests
+
+
+def proof_of(artifact: Artifact, action: Action, answers: Sequence[Any], *, transaction_hash: str | None) -> Proof:
+    """All three readings, from the answers to ``proof_requests``."""
+    assert action.address
+    code = data_or_nothing(answers[0])
     problems = []
     runtime = runtime_problem(artifact, action, code)
     if runtime:
@@ -107,15 +122,31 @@ def prove_creation(rpc: Rpc, artifact: Artifact, action: Action, *, sender: str,
         source=artifact.source,
         runtime="mismatch" if runtime else "match",
         creation="mismatch" if creation else "match",
-        reexecution=_reexecution(answers[1], code),
+        reexecution=reexecution(answers[1], code),
         problems=tuple(problems),
     )
 
 
-def _reexecution(answer: Any, code: bytes) -> Literal["match", "differs", "unavailable"]:
+def again_request(action: Action, creator: str) -> list[Any]:
+    """Parameters of an ``eth_call`` that run the init code at the contract's address as if nothing were there yet.
+
+    The address of a contract its constructor creates first (a transparent proxy's admin) is emptied too.
+    """
+    assert action.address
+    call = {"from": creator, "to": action.address, "value": hex(action.value_wei)}
+    empty = {"code": "0x", "nonce": "0x0", "state": {}}
+    overrides: dict[str, Any] = {
+        creator: {"balance": hex(10**30)},
+        action.address: {"code": "0x" + init_code(action).hex(), "nonce": "0x1", "state": {}},
+        create_address(action.address, 1): empty,
+    }
+    return [call, "latest", overrides]
+
+
+def reexecution(answer: Any, code: bytes) -> Literal["match", "differs", "unavailable"]:
     if isinstance(answer, RpcFault) or not isinstance(answer, str):
         return "unavailable"
-    return "match" if bytes.fromhex(answer[2:]) == code else "differs"
+    return "match" if data_or_nothing(answer) == code else "differs"
 
 
 def _creation_problem(artifact: Artifact, action: Action, transaction: Any, transaction_hash: str | None) -> str | None:
@@ -127,5 +158,5 @@ def _creation_problem(artifact: Artifact, action: Action, transaction: Any, tran
         return None
     if not isinstance(transaction, dict):
         return f"the node does not know its transaction {transaction_hash}"
-    found = bytes.fromhex(str(transaction.get("input", "0x"))[2:])
+    found = data_or_nothing(transaction.get("input"))
     return None if found == action.data else "its transaction carries other input than the plan"

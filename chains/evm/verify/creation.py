@@ -13,17 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chains.evm.address import CREATE2_FACTORY, checksum, create2_address, create_address
-from chains.evm.artifacts import Artifact
 from chains.evm.node import quantity
-from chains.evm.verify.bytecode import masks
 from chains.rpc import Rpc, RpcFault, RpcUnknown
 
-__all__ = ["Creation", "Creations", "Reexecution", "direct_creations", "reexecute", "traced_creations"]
-
-Reexecution = Literal["match", "differs", "unavailable"]
+__all__ = ["Creation", "Creations", "direct_creations", "traced_creations"]
 
 _WORD = 32
-_ENOUGH_WEI = hex(10**30)
 
 
 @dataclass(frozen=True)
@@ -154,26 +149,3 @@ def _flat(frames: list[Any], hash_: str) -> Iterator[Creation]:
         init_code, value_wei = bytes.fromhex(str(action["init"])[2:]), quantity(action["value"])
         address = checksum(frame["result"]["address"])
         yield Creation(address, hash_, checksum(action["from"]), init_code, value_wei, "trace")
-
-
-def reexecute(
-    rpc: Rpc, artifact: Artifact, address: str, code: bytes, init_code: bytes, *, creator: str, value_wei: int
-) -> Reexecution:
-    """Run ``init_code`` again, at ``address`` itself, on the state of now, and hold what it returns against ``code``.
-
-    The code of the account is overridden with the init code, its storage emptied and its nonce set to one, so that a
-    constructor that keeps its own address finds the right one. Nodes without state overrides make it ``unavailable``;
-    a constructor that reads what has changed since makes it differ without being wrong.
-    """
-    call = {"from": creator, "to": address, "value": hex(value_wei), "input": "0x"}
-    overrides = {
-        address: {"code": "0x" + init_code.hex(), "state": {}, "nonce": "0x1"},
-        creator: {"balance": _ENOUGH_WEI},
-    }
-    answer = _optional(rpc, "eth_call", [call, "latest", overrides])
-    if not isinstance(answer, str):
-        return "unavailable"
-    made = bytes.fromhex(answer[2:])
-    for place in masks(artifact).get("own address", ()):
-        made = made[: place.start] + code[place.start : place.stop] + made[place.stop :]
-    return "match" if made == code else "differs"
