@@ -20,7 +20,7 @@ from chains.canonical import sha256_hex
 from chains.errors import Refused
 from chains.evm.abi import AbiType, constructor_types, decode, jsonable
 from chains.evm.actions import Action
-from chains.evm.address import keccak256
+from chains.evm.address import checksum, keccak256
 from chains.evm.artifacts import Artifact
 from chains.evm.declared import Declared, DeclaredCode
 from chains.evm.live import LiveUnit
@@ -100,7 +100,7 @@ class Importer:
         digest = sha256_hex(wanted.init_code)
         if creation is not None:
             self._same_creation(artifact, wanted, creation)
-            evidence |= _creation_evidence(creation)
+            evidence |= _creation_evidence(creation, wanted.code_length)
             effect |= {"init_code": digest, "created": {digest: address}}
             return Proven(unit.name, address, effect, evidence)
         again = self._again(artifact, wanted, address, code, value_wei=unit.value_wei)
@@ -118,7 +118,12 @@ class Importer:
         problem = runtime_problem(artifact, _creating(artifact, wanted, address), code)
         if problem:
             raise NotProven(problem)
-        return {"source": artifact.source, "code_keccak256": "0x" + keccak256(code).hex(), "runtime": "match"}
+        seen = {"source": artifact.source, "code_keccak256": "0x" + keccak256(code).hex(), "runtime": "match"}
+        libraries = {
+            name: checksum(wanted.init_code[places[0].start : places[0].stop])
+            for name, places in artifact.creation_links.items()
+        }
+        return {**seen, "libraries": libraries} if libraries else seen
 
     @staticmethod
     def _same_creation(artifact: Artifact, wanted: DeclaredCode, creation: Creation) -> None:
@@ -161,7 +166,7 @@ class Importer:
         evidence |= own
         creation = self.creations.find(address)
         if creation is not None:
-            evidence["proxy_creation"] = _creation_evidence(creation)["creation"]
+            evidence |= self._proxy_creation(unit, creation, matches=own["proxy_code"] == "match")
             effect["init_code"] = sha256_hex(creation.init_code)
             said += self._initialized(unit, creation)
         return Proven(unit.name, address, effect, evidence, tuple(said))
@@ -175,7 +180,7 @@ class Importer:
             creation = self.creations.find(address)
             if creation is not None:
                 self._same_creation(artifact, wanted, creation)
-                evidence |= _creation_evidence(creation)
+                evidence |= _creation_evidence(creation, wanted.code_length)
             else:
                 evidence |= {"creation": None, "reexecution": self._again(artifact, wanted, address, code)}
         except NotProven as error:
@@ -199,6 +204,13 @@ class Importer:
         if runtime_problem(artifact, action, code) is None:
             return {"proxy_code": "match"}, []
         return {"proxy_code": "differs"}, [f"its proxy is not this build's {artifact.name}; it delegates as it should"]
+
+    def _proxy_creation(self, unit: ContractUnit, creation: Creation, *, matches: bool) -> dict[str, Any]:
+        if not matches:
+            return {"proxy_creation": _creation_evidence(creation, len(creation.init_code))["creation"]}
+        artifact = self.declared.sources(PROXY_CONTRACTS[unit.proxy][-1])
+        seen = _creation_evidence(creation, len(artifact.creation_code))["creation"]
+        return {"proxy_creation": seen, "proxy_source": artifact.source}
 
     def _initialized(self, unit: ContractUnit, creation: Creation) -> list[str]:
         """A note where the proxy was not initialized as ``ship.toml`` says; what was set can have changed since."""
@@ -232,12 +244,15 @@ def _creating(artifact: Artifact, wanted: DeclaredCode, address: str, value_wei:
     return Action("", "", "create", "", 0, None, value_wei, wanted.init_code, address=address, source=artifact.source)
 
 
-def _creation_evidence(creation: Creation) -> dict[str, Any]:
+def _creation_evidence(creation: Creation, code_length: int) -> dict[str, Any]:
+    """What the record keeps, so that the init code can be made again from the bundle: ``args`` is what follows the code."""
     return {
         "creation": {
             "transaction": creation.transaction,
             "creator": creation.creator,
             "way": creation.way,
+            "value_wei": str(creation.value_wei),
+            "args": "0x" + creation.init_code[code_length:].hex(),
             "init_code_sha256": sha256_hex(creation.init_code),
         }
     }
