@@ -21,6 +21,7 @@ from chains.evm.live import LiveUnit
 from chains.evm.node import Head, Node
 from chains.evm.units import CallUnit, EvmUnits
 from chains.evm.verify.creation import Creations
+from pipeline import __version__
 from pipeline.adopting.claims import Claims
 from pipeline.adopting.matching import Ambiguous, Matcher
 from pipeline.adopting.text import render
@@ -286,7 +287,8 @@ def _rows(
                 {"plan": plan.digest, "unit": proven.unit, "effect": dict(proven.effect), "evidence": evidence},
             )
         )
-    rows.append(("plan.proven", {"plan": plan.digest, "proofs": [], "checks": [c.to_json() for c in checks]}))
+    seen = {"plan": plan.digest, "proofs": [], "checks": [c.to_json() for c in checks], "ship": __version__}
+    rows.append(("plan.proven", seen))
     return rows
 
 
