@@ -18,11 +18,11 @@ from typing import Any
 
 from chains.canonical import sha256_hex
 from chains.errors import Refused
-from chains.evm.abi import AbiType, constructor_types, decode, jsonable
 from chains.evm.actions import Action
 from chains.evm.address import checksum, keccak256
 from chains.evm.artifacts import Artifact
 from chains.evm.declared import Declared, DeclaredCode
+from chains.evm.evidence import creating, creation_evidence, differences
 from chains.evm.live import LiveUnit
 from chains.evm.node import quantity
 from chains.evm.proxies import PROXY_CONTRACTS
@@ -100,7 +100,7 @@ class Importer:
         digest = sha256_hex(wanted.init_code)
         if creation is not None:
             self._same_creation(artifact, wanted, creation)
-            evidence |= _creation_evidence(creation, wanted.code_length)
+            evidence |= creation_evidence(creation, wanted.code_length)
             effect |= {"init_code": digest, "created": {digest: address}}
             return Proven(unit.name, address, effect, evidence)
         again = self._again(artifact, wanted, address, code, value_wei=unit.value_wei)
@@ -115,7 +115,7 @@ class Importer:
         return Proven(unit.name, address, effect, evidence, notes)
 
     def _same_code(self, artifact: Artifact, wanted: DeclaredCode, address: str, code: bytes) -> dict[str, Any]:
-        problem = runtime_problem(artifact, _creating(artifact, wanted, address), code)
+        problem = runtime_problem(artifact, creating(artifact, wanted, address), code)
         if problem:
             raise NotProven(problem)
         seen = {"source": artifact.source, "code_keccak256": "0x" + keccak256(code).hex(), "runtime": "match"}
@@ -133,12 +133,12 @@ class Importer:
         if creation.init_code[:length] != wanted.init_code[:length]:
             raise NotProven(f"transaction {creation.transaction} created it with other creation code than the bundle's")
         raise NotProven(
-            "its constructor arguments are not those of ship.toml: " + _differences(artifact, wanted, creation)
+            "its constructor arguments are not those of ship.toml: " + differences(artifact, wanted, creation)
         )
 
     def _again(self, artifact: Artifact, wanted: DeclaredCode, address: str, code: bytes, *, value_wei: int = 0) -> str:
         """Run the project's init code at ``address``. Refused where immutables are neither reproduced nor known."""
-        request = again_request(_creating(artifact, wanted, address, value_wei), self.declared.deployer)
+        request = again_request(creating(artifact, wanted, address, value_wei), self.declared.deployer)
         again = reexecution(self.rpc.read_all([("eth_call", request)])[0], code)
         if again != "match" and artifact.immutables:
             why = {"differs": "running it again with the arguments of ship.toml gives other ones"}
@@ -164,6 +164,8 @@ class Importer:
         evidence |= {"slots": facts.to_json(), "proxy_code_keccak256": "0x" + keccak256(code).hex()}
         own, said = self._proxy_code(unit, address, code)
         evidence |= own
+        if facts.beacon:
+            evidence["beacon"] = self._beacon(facts.beacon)
         creation = self.creations.find(address)
         if creation is not None:
             evidence |= self._proxy_creation(unit, creation, matches=own["proxy_code"] == "match")
@@ -180,7 +182,7 @@ class Importer:
             creation = self.creations.find(address)
             if creation is not None:
                 self._same_creation(artifact, wanted, creation)
-                evidence |= _creation_evidence(creation, wanted.code_length)
+                evidence |= creation_evidence(creation, wanted.code_length)
             else:
                 evidence |= {"creation": None, "reexecution": self._again(artifact, wanted, address, code)}
         except NotProven as error:
@@ -193,6 +195,21 @@ class Importer:
             "created": {digest: address},
         }
         return effect, {"implementation": evidence}
+
+    def _beacon(self, address: str) -> dict[str, Any]:
+        """What is seen of a beacon. That it gives the implementation was read; it need not be of this build either."""
+        code = self.code(address)
+        seen: dict[str, Any] = {"code_keccak256": "0x" + keccak256(code).hex()}
+        try:
+            artifact = self.declared.sources(PROXY_CONTRACTS["beacon"][0])
+        except Refused:
+            return {**seen, "code": "not compared"}
+        action = Action("", "", "create", "", 0, None, 0, artifact.creation_code, address=address)
+        if runtime_problem(artifact, action, code) is not None:
+            return {**seen, "code": "differs"}
+        creation = self.creations.find(address)
+        made = creation_evidence(creation, len(artifact.creation_code)) if creation else {"creation": None}
+        return {**seen, "code": "match", "source": artifact.source, **made}
 
     def _proxy_code(self, unit: ContractUnit, address: str, code: bytes) -> tuple[dict[str, Any], list[str]]:
         """Whether the proxy itself is the project's. It need not be: many were deployed by a plugin from its own build."""
@@ -207,9 +224,9 @@ class Importer:
 
     def _proxy_creation(self, unit: ContractUnit, creation: Creation, *, matches: bool) -> dict[str, Any]:
         if not matches:
-            return {"proxy_creation": _creation_evidence(creation, len(creation.init_code))["creation"]}
+            return {"proxy_creation": creation_evidence(creation, len(creation.init_code))["creation"]}
         artifact = self.declared.sources(PROXY_CONTRACTS[unit.proxy][-1])
-        seen = _creation_evidence(creation, len(artifact.creation_code))["creation"]
+        seen = creation_evidence(creation, len(artifact.creation_code))["creation"]
         return {"proxy_creation": seen, "proxy_source": artifact.source}
 
     def _initialized(self, unit: ContractUnit, creation: Creation) -> list[str]:
@@ -237,40 +254,3 @@ class Importer:
             raise NotProven("its code is not final yet: run again later")
         self._codes[address] = bytes.fromhex(code[2:])
         return self._codes[address]
-
-
-def _creating(artifact: Artifact, wanted: DeclaredCode, address: str, value_wei: int = 0) -> Action:
-    """What ``ship`` would have sent to deploy it."""
-    return Action("", "", "create", "", 0, None, value_wei, wanted.init_code, address=address, source=artifact.source)
-
-
-def _creation_evidence(creation: Creation, code_length: int) -> dict[str, Any]:
-    """What the record keeps, so that the init code can be made again from the bundle: ``args`` is what follows the code."""
-    return {
-        "creation": {
-            "transaction": creation.transaction,
-            "creator": creation.creator,
-            "way": creation.way,
-            "value_wei": str(creation.value_wei),
-            "args": "0x" + creation.init_code[code_length:].hex(),
-            "init_code_sha256": sha256_hex(creation.init_code),
-        }
-    }
-
-
-def _differences(artifact: Artifact, wanted: DeclaredCode, creation: Creation) -> str:
-    inputs, _ = constructor_types(artifact.abi)
-    tail = creation.init_code[wanted.code_length :]
-    try:
-        found = decode(inputs, tail)
-    except ValueError:
-        return f"0x{tail[:64].hex()} on chain"
-    pairs = []
-    for kind, value, declared in zip(inputs, found, wanted.args, strict=True):
-        if jsonable(value) != declared["value"]:
-            pairs.append(f"{_name(kind)} is {jsonable(value)} on chain and {declared['value']} in ship.toml")
-    return "; ".join(pairs) or "they are encoded in another way"
-
-
-def _name(kind: AbiType) -> str:
-    return kind.name or kind.type

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from chains.errors import Refused
-from pipeline.adopting.adopting import Adopted, Adoption, adopt, find
+from pipeline.adopting.adopting import Adopted, adopt
+from pipeline.adopting.finding import Adoption, find
 from pipeline.adopting.parsing import address_at
 from pipeline.adopting.reading import read_claims
 from pipeline.manifest.project import load_project

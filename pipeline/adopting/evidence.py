@@ -40,6 +40,9 @@ def adopted_creations(rows: Iterable[Row]) -> dict[str, Made]:
         effect, evidence = row.data["effect"], row.data["evidence"]
         if behind := evidence.get("implementation"):
             _add(found, effect["implementation"], behind["source"], behind.get("creation"), behind)
+            beacon = evidence.get("beacon", {})
+            if beacon.get("source"):
+                _add(found, effect["beacon"], beacon["source"], beacon["creation"], {})
             if source := evidence.get("proxy_source"):
                 _add(found, effect["address"], source, evidence["proxy_creation"], {})
         elif effect.get("address"):

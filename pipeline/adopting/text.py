@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from pipeline.adopting.finding import Adoption
 from pipeline.plan import Plan
-
-if TYPE_CHECKING:
-    from pipeline.adopting.adopting import Adoption
 
 __all__ = ["render"]
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from chains.evm.verify import creation
+from pipeline.journal import Journal
 
 ALL = {"Register", "Token", "Sum", "UsesSum", "Maker", "FirstPart", "Vessel"}
 Files = Callable[[str], Path]
@@ -97,6 +98,29 @@ def test_more_is_adopted_later_beside_what_was(legacy: Any) -> None:
     assert document["record"] == "releases/v2.0.0/live.2.json"
     record = json.loads((legacy.root / document["record"]).read_text())
     assert set(record["units"]) == {"Register", "Token"}
+
+
+@pytest.mark.parametrize("rows", range(1, 5))
+def test_an_adoption_that_is_killed_is_taken_up_by_the_next_run(
+    legacy: Any, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    append, left = Journal.append, [rows]
+
+    def killed(self: Journal, kind: str, data: Any) -> Any:
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return append(self, kind, data)
+
+    files = legacy.list_of("Register", "Token")
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", killed)
+        assert legacy.ship("adopt", "--chain", "live", str(files)).exit_code == 3
+    result = legacy.ship("adopt", "--chain", "live", str(files))
+    assert result.exit_code == 0 or "not adopted yet" in result.output  # all of it was written
+    plan = legacy.ship("plan", "--chain", "live", "--json")
+    changes = {u["name"]: u["change"] for u in json.loads(plan.stdout)["body"]["units"]}
+    assert changes["Register"] == changes["Token"] == "unchanged"
 
 
 # -- what is not proven is refused -----------------------------------------------------------------------------------
