@@ -42,6 +42,9 @@ def _transactions(body: EvmPlan) -> list[str]:
         target = action.address or action.to
         lines.append(f"         {'at' if action.address else 'to'} {target}{_value(action)}")
         lines += [f"         {a['name'] or a['type']} = {_short(a['value'])}" for a in action.args]
+        for reading in action.reads:
+            when = "" if reading.settled else ", once the transactions before it are mined"
+            lines.append(f"         rests on {reading.call} of {reading.to}{when}")
         if action.ready:
             lines.append(f"         not before its delay of {action.ready.delay_s} s is over")
     return lines

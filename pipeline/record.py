@@ -46,6 +46,7 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
         own = [t for t in transactions if t["unit"] == name]
         after = unit.to_json() if unit else dict(planned.after)
         after.pop("created")
+        after.pop("reads", None)
         units[name] = {
             **after,
             "change": planned.change,
@@ -77,9 +78,20 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
         "proofs": proven.data["proofs"],
         "checks": proven.data["checks"],
         "cost": {"gas": gas, "wei": str(cost_wei)},
+        **_adopted(seen, plan.digest),
         "journal": {"rows": proven.seq + 1},
         "ship": proven.data["ship"],
     }
+
+
+def _adopted(rows: Sequence[Row], plan: str) -> dict[str, Any]:
+    """What ``ship adopt`` took over in this plan, and what it saw: the record's ``way`` is then ``adopted``."""
+    taken = [
+        {"unit": row.data["unit"], "evidence": row.data["evidence"]}
+        for row in rows
+        if row.kind == "unit.adopted" and row.data["plan"] == plan and "evidence" in row.data
+    ]
+    return {"way": "adopted", "adopted": taken} if taken else {}
 
 
 def _last(rows: Sequence[Row], kind: str, plan: str) -> Row:

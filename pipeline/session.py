@@ -133,7 +133,7 @@ def _policy(target: Target) -> EvmPolicy:
     return EvmPolicy(
         caps=FeeCaps(policy.max_fee_per_gas, policy.max_priority_fee_per_gas, policy.max_cost),
         finality=target.finality,
-        window=policy.window,
+        window=1 if policy.staged else policy.window,
         gas_margin_bps=policy.gas_margin_bps,
         wait_s=float(policy.wait_s),
     )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from chains.canonical import sha256_hex
 
-__all__ = ["Action", "ActionKind", "EvmPlan", "PlannedCheck", "PlannedUnit", "Ready"]
+__all__ = ["Action", "ActionKind", "EvmPlan", "PlannedCheck", "PlannedUnit", "Reading", "Ready"]
 
 ActionKind = Literal["create", "create2", "create3", "call"]
 Change = Literal["create", "upgrade", "replace", "adopt", "call", "unchanged", "skip"]
@@ -30,14 +30,54 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """A value the payload holds that was read from the chain: before signing, the same read must give ``answer`` again.
+
+    ``settled``: no earlier action of the plan changes the answer. Otherwise it was read in the plan's simulation, and
+    the action waits until its predecessors are mined.
+    """
+
+    to: str
+    data: bytes
+    answer: bytes
+    call: str
+    settled: bool
+
+    @property
+    def key(self) -> str:
+        """Names the read, whatever it answers."""
+        return f"{self.to.lower()}:0x{self.data.hex()}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "to": self.to,
+            "data": "0x" + self.data.hex(),
+            "answer": "0x" + self.answer.hex(),
+            "call": self.call,
+            "settled": self.settled,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Reading:
+        return cls(
+            data["to"],
+            bytes.fromhex(data["data"][2:]),
+            bytes.fromhex(data["answer"][2:]),
+            data["call"],
+            data["settled"],
+        )
+
+
+@dataclass(frozen=True)
 class Action:
     """One transaction. ``to is None`` creates; ``data`` is the whole payload.
 
     ``address`` is where a creation comes to lie; ``source`` the artifact it is made from; ``args`` the decoded
     arguments for people (name, type, value); ``effect`` what the action changes in the live state of ``unit`` once it
     is final; ``needs_code`` the addresses that must hold code when it is sent, since a call to an empty address
-    succeeds silently. ``gas_limit`` is 0 until the simulation has filled it in. ``made_by`` is whom a constructor sees as
-    ``msg.sender`` where a factory stands between. ``creates`` names contracts that come to be inside the transaction.
+    succeeds silently; ``reads`` what the payload rests on. ``gas_limit`` is 0 until the simulation has filled it in.
+    ``made_by`` is whom a constructor sees as ``msg.sender`` where a factory stands between. ``creates`` names contracts
+    that come to be inside the transaction.
     """
 
     id: str
@@ -58,6 +98,7 @@ class Action:
     ready: Ready | None = None
     made_by: str | None = None
     creates: tuple[Mapping[str, Any], ...] = ()
+    reads: tuple[Reading, ...] = ()
 
     @property
     def payload_digest(self) -> str:
@@ -86,6 +127,7 @@ class Action:
             "ready": self.ready.to_json() if self.ready else None,
             **({"made_by": self.made_by} if self.made_by else {}),
             **({"creates": [dict(c) for c in self.creates]} if self.creates else {}),
+            **({"reads": [r.to_json() for r in self.reads]} if self.reads else {}),
         }
 
     @classmethod
@@ -110,6 +152,7 @@ class Action:
             ready=Ready(ready["to"], bytes.fromhex(ready["data"][2:]), ready["delay_s"]) if ready else None,
             made_by=data.get("made_by"),
             creates=tuple(data.get("creates", ())),
+            reads=tuple(Reading.from_json(r) for r in data.get("reads", ())),
         )
 
 

@@ -32,12 +32,14 @@ from chains.evm.proxies import (
     owns_admin,
     upgrade_payload,
 )
+from chains.evm.reading import Reads
 from chains.evm.script_units import Scripts, lay_out_script
 from chains.evm.timelock import Operation
 from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, Ref, ScriptUnit, Unless, Value
+from chains.evm.verify.bytecode import runtime_digest
 from chains.rpc import RpcFault
 
-__all__ = ["Draft", "ImmutableChanged", "Layout", "LiveStateDrifted", "Sources", "lay_out"]
+__all__ = ["Draft", "ImmutableChanged", "Layout", "LiveStateDrifted", "Sources", "call_digest", "lay_out"]
 
 Sources = Callable[[str], Artifact]
 """Gives the artifact of ``path:Contract`` or of a bare contract name; raises a ``Refused`` when there is none."""
@@ -92,6 +94,10 @@ class Layout:
     reads: list[Mapping[str, Any]] = field(default_factory=list)
     fresh: set[str] = field(default_factory=set)
     abis: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    readings: Reads = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.readings = Reads(self.node, self.deployer, self.resolve, self.address_of, self.abi_at, self.actions)
 
     # -- addresses and values ------------------------------------------------------------------------------------
 
@@ -109,19 +115,24 @@ class Layout:
 
     def address_of(self, value: Value, where: str) -> str:
         """A recipient or owner: exactly one ABI address."""
-        word = encode([AbiType(where, "address")], [value], self.resolve, where)
+        kind = AbiType(where, "address")
+        word = encode([kind], [self.readings.fill(value, kind)], self.resolve, where)
         return str(decode([AbiType("", "address")], word)[0])
 
     def abi_at(self, address: str) -> Sequence[Mapping[str, Any]] | None:
         return self.abis.get(address.lower())
 
     def has_code(self, address: str) -> bool:
-        return address.lower() in self.fresh or bool(self.node.code(address))
+        return address.lower() in self.fresh | self.readings.appeared or bool(self.node.code(address))
 
     # -- actions -------------------------------------------------------------------------------------------------
 
     def add(self, action: Action) -> Action:
         placed = replace(action, nonce=self.nonce)
+        if reads := self.readings.take():
+            kept = {reading.key: "0x" + reading.answer.hex() for reading in reads}
+            placed = replace(placed, reads=reads, effect={**placed.effect, "reads": kept})
+            self.live[placed.unit] = self.live[placed.unit].merge({"reads": kept})
         self.nonce += 1
         self.actions.append(placed)
         if placed.address:
@@ -166,8 +177,10 @@ class Layout:
                         f"{action.id} has the create3 salt of another unit: both would lie at {where.address}",
                         remedy="Give each unit a salt of its own.",
                     )
+                self.readings.take()
                 return where.address
             if already_there(self.node, artifact, action):
+                self.readings.take()
                 return where.address
         self.add(action)
         return where.address
@@ -233,12 +246,13 @@ class Layout:
             raise ProxyUnsupported(
                 f"{where} is not payable, but `value` gives it {unit.value_wei} wei", remedy="Remove `value`."
             )
-        encoded = encode(inputs, args, self.resolve, where)
+        encoded = encode(inputs, self.readings.fill_all(inputs, args), self.resolve, where)
         return link(artifact.creation_code, artifact.creation_links, libraries) + encoded, _shown(inputs, encoded)
 
     def calldata(self, call: Call, abi: Sequence[Mapping[str, Any]] | None, owner: str) -> tuple[bytes, Any]:
         function = find_function(call.signature, abi, owner)
-        encoded = encode(function.inputs, call.args, self.resolve, f"{owner}.{function.name}")
+        values = self.readings.fill_all(function.inputs, call.args)
+        encoded = encode(function.inputs, values, self.resolve, f"{owner}.{function.name}")
         return selector(function) + encoded, _shown(function.inputs, encoded)
 
     # -- units ---------------------------------------------------------------------------------------------------
@@ -246,6 +260,7 @@ class Layout:
     def contract(self, unit: ContractUnit) -> None:
         artifact = self.sources(unit.source)
         before = self.live.get(unit.name)
+        self.readings.take()
         if before and before.proxy != unit.proxy and before.address:
             raise ImmutableChanged(
                 f'{unit.name} is deployed with proxy = "{before.proxy}", the project now says "{unit.proxy}"',
@@ -267,18 +282,23 @@ class Layout:
                 self.abis[address.lower()] = artifact.abi
 
     def plain(self, unit: ContractUnit, artifact: Artifact, before: LiveUnit | None) -> tuple[Change, str]:
-        init_code, args = self.init_code(unit, artifact, unit.args, f"the constructor of {unit.name}")
-        digest = sha256_hex(init_code)
         if before and before.address:
             self.still_there(unit.name, before.address)
-            if before.init_code == digest:
+            with self.readings.recalling(before.reads):
+                known, _ = self.init_code(unit, artifact, unit.args, f"the constructor of {unit.name}")
+            if (before.init_code or before.declared_init_code) == sha256_hex(known):
                 return "unchanged", f"live at {before.address}"
-            if not unit.replace and artifact.kind != "library":
-                raise ImmutableChanged(
-                    f"{unit.name} is deployed at {before.address} and cannot change, but its code or arguments did",
-                    remedy=f"Undo the change, or set `replace = true` under [contracts.{unit.name}] to deploy a new one "
-                    "beside it; everything that refers to it then changes too.",
-                )
+        init_code, args = self.init_code(unit, artifact, unit.args, f"the constructor of {unit.name}")
+        digest = sha256_hex(init_code)
+        if before and before.address and not unit.replace and artifact.kind != "library":
+            what = "its code or arguments did"
+            if before.runtime_code == runtime_digest(artifact, init_code):
+                what = "its arguments are not those it was adopted with (which it has, the chain does not show)"
+            raise ImmutableChanged(
+                f"{unit.name} is deployed at {before.address} and cannot change, but {what}",
+                remedy=f"Undo the change, or set `replace = true` under [contracts.{unit.name}] to deploy a new one "
+                "beside it; everything that refers to it then changes too.",
+            )
         self.create(
             unit, "", artifact, init_code, title=f"deploy {unit.name}", args=args, value_wei=unit.value_wei,
             effect=lambda at: {"address": at, "source": artifact.source, "init_code": digest, "proxy": "none"},
@@ -289,10 +309,18 @@ class Layout:
 
     def implementation(self, unit: ContractUnit, artifact: Artifact) -> tuple[str, str]:
         """``(address, init code digest)`` of the implementation, deployed unless an earlier run did."""
+        before = self.live.get(unit.name, LiveUnit(unit.name))
+        if before.reads:
+            with self.readings.recalling(before.reads):
+                recalled, _ = self.init_code(unit, artifact, unit.args, f"the constructor of {unit.name}")
+            made = before.created.get(sha256_hex(recalled))
+            if made and self.node.code(made):
+                return made, sha256_hex(recalled)
         init_code, args = self.init_code(unit, artifact, unit.args, f"the constructor of {unit.name}")
         digest = sha256_hex(init_code)
-        known = self.live.get(unit.name, LiveUnit(unit.name)).created.get(digest)
+        known = before.created.get(digest)
         if known and self.node.code(known):
+            self.readings.take()
             return known, digest
         address = self.create(
             unit, "implementation", artifact, init_code, args=args, effect=lambda at: {},
@@ -399,6 +427,7 @@ class Layout:
                 )
 
     def call_unit(self, unit: CallUnit) -> None:
+        self.readings.take()
         to = self.address_of(unit.to, f"[calls.{unit.name}] to")
         abi = self.abi_at(to)
         owner = unit.to.unit if isinstance(unit.to, Ref) and unit.to.unit else to
@@ -409,10 +438,15 @@ class Layout:
                 remedy="Correct `to`, or deploy the contract first.",
             )
         authority = self.address_of(unit.authority, "authority") if unit.authority is not None else None
-        digest = sha256_hex(f"{to.lower()}:{unit.call.value_wei}:".encode() + data)
+        digest = call_digest(to, unit.call.value_wei, data)
         before = self.live.get(unit.name)
         if unit.unless is not None:
-            holds = self.holds(unit.unless, to, abi, owner)
+            with self.readings.aside():
+                holds = self.holds(unit.unless, to, abi, owner)
+        elif before is not None and before.reads:
+            with self.readings.recalling(before.reads):
+                recalled, _ = self.calldata(unit.call, abi, owner)
+            holds = before.done == call_digest(to, unit.call.value_wei, recalled)
         else:
             holds = before is not None and before.done == digest
         if holds:
@@ -430,8 +464,10 @@ class Layout:
     def holds(self, unless: Unless, to: str, abi: Any, owner: str) -> bool:
         """Whether the condition is true on chain now. A contract this plan creates answers nothing yet."""
         function = find_function(unless.signature, abi, owner)
-        data = selector(function) + encode(function.inputs, unless.args, self.resolve, f"{owner}.{function.name}")
-        expected = encode(function.outputs, (unless.equals,), self.resolve, f"{owner}.{function.name}, equals")
+        values = self.readings.fill_all(function.inputs, unless.args)
+        data = selector(function) + encode(function.inputs, values, self.resolve, f"{owner}.{function.name}")
+        wanted = self.readings.fill(unless.equals, function.outputs[0] if function.outputs else None)
+        expected = encode(function.outputs, (wanted,), self.resolve, f"{owner}.{function.name}, equals")
         if to.lower() in self.fresh:
             return False
         try:
@@ -446,14 +482,19 @@ class Layout:
         owner = check.on.unit if isinstance(check.on, Ref) and check.on.unit else to
         function = find_function(check.signature, self.abi_at(to), owner)
         where = f"[checks.{check.name}]"
-        data = selector(function) + encode(function.inputs, check.args, self.resolve, where)
-        expected_value = (
-            check.equals if len(function.outputs) > 1 and isinstance(check.equals, tuple) else (check.equals,)
-        )
+        values = self.readings.fill_all(function.inputs, check.args)
+        data = selector(function) + encode(function.inputs, values, self.resolve, where)
+        equals = self.readings.fill(check.equals, function.outputs[0] if len(function.outputs) == 1 else None)
+        expected_value = equals if len(function.outputs) > 1 and isinstance(equals, tuple) else (equals,)
         expected = encode(function.outputs, expected_value, self.resolve, f"{where} equals")
         if not self.has_code(to):
             raise TargetMissing(f"{where} reads {to}, where there is no code", remedy="Correct `on`.")
         return PlannedCheck(check.name, to, function.signature, data, tuple(o.type for o in function.outputs), expected)
+
+
+def call_digest(to: str, value_wei: int, data: bytes) -> str:
+    """Names a call that was made: recipient, value and calldata."""
+    return sha256_hex(f"{to.lower()}:{value_wei}:".encode() + data)
 
 
 def _shown(inputs: Sequence[AbiType], encoded: bytes) -> tuple[Mapping[str, Any], ...]:
@@ -498,4 +539,5 @@ def lay_out(
         else:
             layout.contract(unit)
     checks = tuple(layout.check(c) for c in units.checks)
-    return Draft(tuple(layout.actions), tuple(layout.planned), checks, tuple(layout.reads))
+    reads = (*layout.reads, *(reading.to_json() for reading in layout.readings.log))
+    return Draft(tuple(layout.actions), tuple(layout.planned), checks, reads)

@@ -19,12 +19,14 @@ from chains.rpc import Rpc, RpcDown, RpcFault
 
 __all__ = [
     "CheckWouldFail",
+    "ReadFailed",
     "Simulated",
     "SimulationUnsupported",
     "WouldRevert",
     "action_blocks",
     "check_answers",
     "intrinsic_gas",
+    "read_after",
     "simulate",
 ]
 
@@ -44,6 +46,12 @@ class CheckWouldFail(Refused):
     """SHIP-E11: a post-deploy check would not hold after the plan."""
 
     code = "SHIP-E11"
+
+
+class ReadFailed(Refused):
+    """SHIP-E50: a value that is read from the chain cannot be read."""
+
+    code = "SHIP-E50"
 
 
 class SimulationUnsupported(Exception):
@@ -132,6 +140,44 @@ def simulate(
         filled.append(replace(action, gas_estimate=gas, gas_limit=needed + needed * gas_margin_bps // 10_000))
     check_answers(checks, [r.returned for r in results[len(actions) :]], would=True)
     return Simulated(tuple(filled), sum(a.gas_estimate for a in filled))
+
+
+_PROBE = "0x00000000000000000000000000000000000000ab"
+_PROBE_CODE = "0x5f353b5f5260205ff3"
+"""Returns EXTCODESIZE of the address it is given."""
+
+
+def read_after(
+    rpc: Rpc, actions: Sequence[Action], to: str, data: bytes, *, sender: str, now_s: int
+) -> tuple[bytes | None, bool]:
+    """``(answer, whether there is code)`` of a read once ``actions`` are done; ``None`` when it reverts.
+
+    Raises ``WouldRevert`` for an action that fails, and ``SimulationUnsupported``.
+    """
+    request = _request(actions, (), sender, now_s)
+    word = bytes.fromhex(to[2:]).rjust(32, b"\0")
+    request[0]["blockStateCalls"].append(
+        {
+            "calls": [
+                {"from": sender, "to": to, "input": "0x" + data.hex()},
+                {"from": sender, "to": _PROBE, "input": "0x" + word.hex()},
+            ],
+            "stateOverrides": {sender: {"code": "0x"}, _PROBE: {"code": _PROBE_CODE}},
+        }
+    )
+    try:
+        answer = rpc.read("eth_simulateV1", request)
+        results = [_Result.from_rpc(call) for block in answer for call in block["calls"]]
+    except RpcFault as error:
+        raise SimulationUnsupported(str(error)) from error
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise SimulationUnsupported("the node's answer has another form") from error
+    if len(results) != len(actions) + 2:
+        raise SimulationUnsupported("the node left calls out of its answer")
+    for action, result in zip(actions, results, strict=False):
+        _must_succeed(action, result, ())
+    read, probe = results[-2:]
+    return read.returned if read.succeeded else None, any(probe.returned)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ __all__ = [
     "ContractUnit",
     "EvmUnits",
     "Proxy",
+    "Read",
     "Ref",
     "ScriptUnit",
     "Unless",
@@ -42,8 +43,21 @@ class Ref:
 DEPLOYER = Ref("", "address")
 """``${deployer}``: the address of the target's signer."""
 
-Value = bool | int | str | Ref | tuple["Value", ...] | Mapping[str, "Value"]
-"""An argument: TOML scalars, arrays as tuples, tables as mappings (for ABI tuples by component name)."""
+
+@dataclass(frozen=True)
+class Read:
+    """``{ read = …, on = …, args = […] }``: a value read from the chain when it is needed.
+
+    ``signature`` has one return type, as ``getPair(address,address)(address)``.
+    """
+
+    on: Value
+    signature: str
+    args: tuple[Value, ...] = ()
+
+
+Value = bool | int | str | Ref | Read | tuple["Value", ...] | Mapping[str, "Value"]
+"""An argument: TOML scalars, arrays as tuples, tables as mappings (for ABI tuples by component name), reads."""
 
 
 def references(value: Value) -> Iterator[Ref]:
@@ -51,6 +65,9 @@ def references(value: Value) -> Iterator[Ref]:
     if isinstance(value, Ref):
         if value != DEPLOYER:
             yield value
+    elif isinstance(value, Read):
+        yield from references(value.on)
+        yield from references(value.args)
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from references(item)

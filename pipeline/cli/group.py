@@ -25,6 +25,8 @@ COMMANDS = {
         "pipeline.cli.rpc_signer_cmd",
         "Release, with forge sending the scripts' transactions and ship signing.",
     ),
+    "adopt": ("pipeline.cli.adopt_cmd", "Take over what is on chain already, once it is proven."),
+    "export": ("pipeline.cli.export_cmd", "Write address books and Safe batches from the records."),
     "verify": ("pipeline.cli.verify_cmd", "Prove that the chain holds the bytes that were built."),
     "status": ("pipeline.cli.status_cmd", "Say what is live where, and what differs from this project."),
     "record": ("pipeline.cli.record_cmd", "Show or verify release records."),

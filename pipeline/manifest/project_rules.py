@@ -14,7 +14,7 @@ from pipeline.manifest.errors import (
     did_you_mean,
 )
 from pipeline.manifest.positions import Path
-from pipeline.manifest.references import Scope, resolve
+from pipeline.manifest.references import Scope, as_read, resolve
 from pipeline.manifest.signatures import parse_signature
 from pipeline.manifest.spec import CallSpec, CheckSpec, ContractSpec, FunctionSpec, ProjectSpec, UnlessSpec
 from pipeline.manifest.validation import Locate
@@ -173,8 +173,12 @@ def _unresolved(value: Any, scope: Scope, path: Path, locate: Locate) -> Iterato
         items = enumerate(value) if isinstance(value, tuple) else value.items()
         for key, item in items:
             yield from _unresolved(item, scope, (*path, key), locate)
-        return
+        if not isinstance(value, dict):
+            return
     try:
+        if isinstance(value, dict):
+            as_read(value, lambda: locate(path))
+            return
         resolve(value, scope, path, locate)
     except ManifestInvalid as problem:
         yield problem

@@ -101,6 +101,10 @@ class PolicySpec(Spec):
     )
     approvals: int = Field(default=1, ge=0, le=100, description="How many people must approve the plan.")
     window: int = Field(default=16, ge=1, le=1_000, description="Transactions in flight at once.")
+    staged: bool = Field(
+        default=False,
+        description="One transaction at a time, each after the one before is mined: for chains that keep no pool.",
+    )
     gas_margin_bps: BasisPoints = Field(default=2_000, alias="gas-margin", description="Added to simulated gas.")
     wait_s: int = Field(
         default=900, ge=1, le=604_800, description="How long to wait for a transaction before stopping, in seconds."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chains.evm.hashing import keccak256
@@ -10,7 +10,7 @@ from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmU
 from pipeline.manifest.errors import ManifestInvalid, NotBuiltYet, raise_all
 from pipeline.manifest.positions import Path
 from pipeline.manifest.project import Project
-from pipeline.manifest.references import Scope, resolve
+from pipeline.manifest.references import Scope, as_read, resolve
 from pipeline.manifest.spec import CallSpec, CheckSpec, ContractSpec, FunctionSpec, UnlessSpec
 from pipeline.manifest.target import Target
 from pipeline.manifest.target_rules import full_scope
@@ -141,9 +141,13 @@ class _Maker:
 
     def value(self, value: Any, path: Path) -> Value:
         if isinstance(value, Mapping):
-            return {key: self.value(item, (*path, key)) for key, item in value.items()}
+            table = {key: self.value(item, (*path, key)) for key, item in value.items()}
+            return self.guarded(lambda: as_read(table, lambda: self.locate(path)))
+        return self.guarded(lambda: resolve(value, self.scope, path, self.locate))
+
+    def guarded(self, make: Callable[[], Value]) -> Value:
         try:
-            return resolve(value, self.scope, path, self.locate)
+            return make()
         except ManifestInvalid as problem:
             self.problems.append(problem)
             return ""
