@@ -8,8 +8,7 @@ from typing import Any
 
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
-from chains.evm.planner import Layout as Layout
-from chains.evm.planner import Sources, call_digest
+from chains.evm.planner import Layout, Sources, call_digest
 from chains.evm.units import CallUnit, ContractUnit, EvmUnits, Ref
 
 __all__ = ["Declared", "DeclaredCall", "DeclaredCode"]
