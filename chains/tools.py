@@ -38,10 +38,39 @@ _HOW = {
 }
 # What programs need to find their files and reach the network. Keys, tokens and passwords are not among it.
 _PASSED = frozenset(
-    "PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TERM TMPDIR TEMP TMP NO_COLOR "
-    "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy "
-    "SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NODE_EXTRA_CA_CERTS "
-    "LD_LIBRARY_PATH DYLD_LIBRARY_PATH NIX_SSL_CERT_FILE NIX_LD NIX_LD_LIBRARY_PATH".split()
+    [
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "LANG",
+        "LANGUAGE",
+        "TZ",
+        "TERM",
+        "TMPDIR",
+        "TEMP",
+        "TMP",
+        "NO_COLOR",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "NODE_EXTRA_CA_CERTS",
+        "LD_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
+        "NIX_SSL_CERT_FILE",
+        "NIX_LD",
+        "NIX_LD_LIBRARY_PATH",
+    ]
 )
 _PASSED_PREFIXES = ("LC_", "XDG_", "FOUNDRY_", "DAPP_")
 # Settings of forge's own that hold keys.

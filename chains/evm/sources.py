@@ -12,7 +12,14 @@ from chains.evm.forge_config import ForgeConfig
 
 __all__ = ["PROXY_NAMES", "SourceAmbiguous", "SourceNotDeployable", "SourceUnknown", "choose", "select"]
 
-PROXY_NAMES = ("ERC1967Proxy", "TransparentUpgradeableProxy", "ProxyAdmin", "BeaconProxy", "UpgradeableBeacon")
+_PROXY_FILES = {
+    "ERC1967Proxy": "proxy/ERC1967/ERC1967Proxy.sol",
+    "TransparentUpgradeableProxy": "proxy/transparent/TransparentUpgradeableProxy.sol",
+    "ProxyAdmin": "proxy/transparent/ProxyAdmin.sol",
+    "BeaconProxy": "proxy/beacon/BeaconProxy.sol",
+    "UpgradeableBeacon": "proxy/beacon/UpgradeableBeacon.sol",
+}
+PROXY_NAMES = tuple(_PROXY_FILES)
 """OpenZeppelin's proxy contracts: what ship deploys in front of an implementation."""
 
 
@@ -59,6 +66,9 @@ def choose(wanted: str, sources: Collection[str]) -> str:
 
 def _did_you_mean(wanted: str, sources: Collection[str]) -> str:
     name = wanted.rpartition(":")[2]
+    if wanted in _PROXY_FILES:
+        statement = f'import {{{wanted}}} from "@openzeppelin/contracts/{_PROXY_FILES[wanted]}";'
+        return f"A proxy comes from the project's own build: put `{statement}` into a file of src, such as src/Proxies.sol."
     same_name = sorted(s for s in sources if s.rpartition(":")[2] == name)
     near = same_name or difflib.get_close_matches(wanted, sources, n=3, cutoff=0.75)
     if not near:

@@ -131,7 +131,7 @@ class ForgeTest:
         return Verdict(
             "passed",
             f"{len(passed)} tests passed ({shown}; fuzz seed {self._seed(workspace)}){note}",
-            (f"{tested.compared} contracts of the bundle were compiled for the tests to the same bytes",),
+            (f"the tests ran against the bundle's own bytes (contracts compared: {tested.compared})",),
             ("forge-test.json",),
             tested.read,
             reusable=not any(_OUTSIDE.search(text) for name, text in tested.sources.items() if _own(name, workspace)),

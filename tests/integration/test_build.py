@@ -15,8 +15,8 @@ import pytest
 
 from chains.errors import Refused
 from chains.evm.artifacts import link
-from chains.evm.foundry import BuildFailed, CompilerMissing
 from chains.evm.forge_config import ProjectUnreadable
+from chains.evm.foundry import BuildFailed, CompilerMissing
 from chains.evm.sources import SourceAmbiguous, SourceNotDeployable, SourceUnknown
 from chains.tools import compiler_store
 from pipeline.building import Built
@@ -26,13 +26,18 @@ Project = Callable[..., Path]
 MakeBundle = Callable[..., Built]
 
 HEAD = "// SPDX-License-Identifier: MIT\n"
-LIBRARY = HEAD + """pragma solidity ^0.8.0;
+LIBRARY = (
+    HEAD
+    + """pragma solidity ^0.8.0;
 library Sum { function sum(uint256 a, uint256 b) external pure returns (uint256) { return a + b; } }
 contract Uses { function f() external pure returns (uint256) { return Sum.sum(1, 2); } }
 """
+)
 TWO_COMPILERS = {
-    "src/Old.sol": HEAD + "pragma solidity =0.6.6;\ncontract Old { function f() external pure returns (uint) { return 1; } }\n",
-    "src/New.sol": HEAD + "pragma solidity =0.8.37;\ncontract New { function f() external pure returns (uint) { return 2; } }\n",
+    "src/Old.sol": HEAD
+    + "pragma solidity =0.6.6;\ncontract Old { function f() external pure returns (uint) { return 1; } }\n",
+    "src/New.sol": HEAD
+    + "pragma solidity =0.8.37;\ncontract New { function f() external pure returns (uint) { return 2; } }\n",
 }
 TWO_SETTINGS = '[profile.default]\nevm_version = "istanbul"\noptimizer = true\noptimizer_runs = 777\n'
 
@@ -41,7 +46,9 @@ def everything(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_two_builds_in_two_folders_give_the_same_bundle_byte_for_byte(project: Project, make_bundle: MakeBundle) -> None:
+def test_two_builds_in_two_folders_give_the_same_bundle_byte_for_byte(
+    project: Project, make_bundle: MakeBundle
+) -> None:
     first = make_bundle(project(name="one"))
     second = make_bundle(project(name="somewhere/else"))
     assert first.bundle.digest == second.bundle.digest
@@ -79,10 +86,17 @@ def test_a_second_build_finds_the_first_and_compiles_nothing(project: Project, m
     "change",
     [
         pytest.param(lambda root: _append(root / "src/Counter.sol", "// more\n"), id="a source"),
-        pytest.param(lambda root: _append(root / "foundry.toml", "optimizer = true\noptimizer_runs = 3\n"), id="a setting"),
-        pytest.param(lambda root: (root / "src/B.sol").write_text(HEAD + "pragma solidity ^0.8.0; contract B {}"), id="a new source"),
-        pytest.param(lambda root: os.remove(next((root / ".ship/bundles").glob("*/bundle.json"))), id="a lost bundle"),
-        pytest.param(lambda root: _append(next((root / ".ship/bundles").glob("*/inputs/*.json")), " "), id="a damaged bundle"),
+        pytest.param(
+            lambda root: _append(root / "foundry.toml", "optimizer = true\noptimizer_runs = 3\n"), id="a setting"
+        ),
+        pytest.param(
+            lambda root: (root / "src/B.sol").write_text(HEAD + "pragma solidity ^0.8.0; contract B {}"),
+            id="a new source",
+        ),
+        pytest.param(lambda root: next((root / ".ship/bundles").glob("*/bundle.json")).unlink(), id="a lost bundle"),
+        pytest.param(
+            lambda root: _append(next((root / ".ship/bundles").glob("*/inputs/*.json")), " "), id="a damaged bundle"
+        ),
     ],
 )
 def test_a_change_is_built_again(project: Project, make_bundle: MakeBundle, change: Callable[[Path], object]) -> None:
@@ -103,7 +117,8 @@ def test_a_change_of_an_imported_dependency_is_built_again(project: Project, mak
     root = project(
         {
             "lib/dep/Base.sol": HEAD + "pragma solidity ^0.8.0; contract Base { uint256 public a = 1; }",
-            "src/A.sol": HEAD + 'pragma solidity ^0.8.0; import {Base} from "../lib/dep/Base.sol"; contract A is Base {}',
+            "src/A.sol": HEAD
+            + 'pragma solidity ^0.8.0; import {Base} from "../lib/dep/Base.sol"; contract A is Base {}',
         }
     )
     before = make_bundle(root).bundle.digest

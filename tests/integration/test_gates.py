@@ -27,7 +27,9 @@ MakeBundle = Callable[..., Built]
 
 HEAD = "// SPDX-License-Identifier: MIT\npragma solidity ^0.8.0;\n"
 COUNTER = HEAD + "contract C { uint256 public n; function add(uint256 a) external { n += a % 7; } }\n"
-BANK = HEAD + """contract Bank {
+BANK = (
+    HEAD
+    + """contract Bank {
     mapping(address => uint256) public balance;
     function deposit() external payable { balance[msg.sender] += msg.value; }
     function withdraw() external {
@@ -37,6 +39,7 @@ BANK = HEAD + """contract Bank {
     }
 }
 """
+)
 IN_DEPENDENCY = {
     "lib/dep/Bank.sol": BANK,
     "src/Mine.sol": HEAD + 'import {Bank} from "../lib/dep/Bank.sol";\ncontract Mine { Bank public bank; }\n',
@@ -78,7 +81,7 @@ def failure(gate: Gate, built: Built) -> GatesFailed:
 def test_passing_tests_are_counted_by_kind_and_their_bytes_compared(project: Project, make_bundle: MakeBundle) -> None:
     result = judge(ForgeTest(), make_bundle(project({"src/C.sol": COUNTER, "test/C.t.sol": GOOD})))
     assert result.summary == "3 tests passed (1 unit, 1 fuzz, 1 invariant; fuzz seed 0x5eed)"
-    assert result.details == ("1 contracts of the bundle were compiled for the tests to the same bytes",)
+    assert result.details == ("the tests ran against the bundle's own bytes (contracts compared: 1)",)
     assert len(result.judged) == 64
     assert [path.name for path in result.files if path.is_file()] == ["forge-test.json"]
 
@@ -120,7 +123,9 @@ def test_only_skipped_tests_is_a_failure(project: Project, make_bundle: MakeBund
 
 def test_a_broken_set_up_is_a_failure(project: Project, make_bundle: MakeBundle) -> None:
     broken = HEAD + 'contract T { function setUp() public { revert("no ground"); } function test_x() public {} }'
-    assert "no ground" in failure(ForgeTest(), make_bundle(project({"src/C.sol": COUNTER, "test/T.t.sol": broken}))).cause
+    assert (
+        "no ground" in failure(ForgeTest(), make_bundle(project({"src/C.sol": COUNTER, "test/T.t.sol": broken}))).cause
+    )
 
 
 def test_tests_that_do_not_compile_are_a_failure(project: Project, make_bundle: MakeBundle) -> None:
@@ -138,7 +143,9 @@ def test_the_fuzz_seed_is_ours_unless_configured(project: Project, make_bundle: 
     assert "fuzz seed 0x77" in result.summary
     (kept,) = result.files
     (tests,) = json.loads(kept.read_bytes()).values()
-    assert tests["test_results"]["testFuzz_adds(uint8)"]["kind"]["Fuzz"]["runs"] == 3  # the project's other settings hold
+    assert (
+        tests["test_results"]["testFuzz_adds(uint8)"]["kind"]["Fuzz"]["runs"] == 3
+    )  # the project's other settings hold
     assert "fuzz seed 0x9" in judge(ForgeTest(ForgeTestConfig(fuzz_seed=9)), built).summary
 
 
@@ -185,7 +192,10 @@ def test_a_test_that_reads_its_environment_is_run_every_time(project: Project, m
 
 def test_tests_over_other_bytes_than_the_bundles_fail(project: Project, make_bundle: MakeBundle) -> None:
     """A test file that only an older compiler takes makes forge compile the contract again, with that compiler."""
-    contract = HEAD.replace("^0.8.0", ">=0.6.0") + "contract C { function n() external pure returns (uint256) { return 1; } }\n"
+    contract = (
+        HEAD.replace("^0.8.0", ">=0.6.0")
+        + "contract C { function n() external pure returns (uint256) { return 1; } }\n"
+    )
     test = HEAD.replace("^0.8.0", "=0.6.6") + (
         'import "../src/C.sol";\ncontract T { function test_x() public { require(new C().n() == 1); } }\n'
     )
@@ -242,7 +252,14 @@ def test_the_baseline_accepts_a_finding_and_the_acceptance_is_shown(
 
 def test_a_stale_acceptance_is_reported(project: Project, make_bundle: MakeBundle, slither: None) -> None:
     root = project({"src/C.sol": COUNTER})
-    entry = {"id": "0" * 64, "check": "reentrancy-eth", "impact": "High", "where": "src/Gone.sol#L1", "reason": "r", "by": "b"}
+    entry = {
+        "id": "0" * 64,
+        "check": "reentrancy-eth",
+        "impact": "High",
+        "where": "src/Gone.sol#L1",
+        "reason": "r",
+        "by": "b",
+    }
     result = judge(Slither(SlitherConfig(baseline=_baseline(root, entry))), make_bundle(root))
     assert "1 stale in the baseline" in result.summary
     assert any("src/Gone.sol#L1" in detail for detail in result.details)
@@ -263,7 +280,10 @@ def test_findings_in_dependencies_alone_do_not_count(project: Project, make_bund
 
 def test_the_projects_place_on_disk_hides_nothing(project: Project, make_bundle: MakeBundle, slither: None) -> None:
     """Slither's own filters match absolute paths: below a folder named lib everything would be a dependency."""
-    assert "reentrancy-eth" in failure(Slither(), make_bundle(project({"src/Bank.sol": BANK}, name="lib/node_modules/p"))).cause
+    assert (
+        "reentrancy-eth"
+        in failure(Slither(), make_bundle(project({"src/Bank.sol": BANK}, name="lib/node_modules/p"))).cause
+    )
 
 
 def test_slithers_own_files_cannot_hide_a_finding(project: Project, make_bundle: MakeBundle, slither: None) -> None:
@@ -325,7 +345,9 @@ def test_gates_run_at_the_same_time(project: Project, make_bundle: MakeBundle) -
     assert [result.name for result in results] == ["a", "b"]
 
 
-def test_one_failing_gate_leaves_the_others_to_finish_and_all_are_named(project: Project, make_bundle: MakeBundle) -> None:
+def test_one_failing_gate_leaves_the_others_to_finish_and_all_are_named(
+    project: Project, make_bundle: MakeBundle
+) -> None:
     def unable(_: GateContext) -> Verdict:
         raise GateError("the tool is broken", remedy="Repair it.")
 
@@ -353,5 +375,7 @@ def test_an_interrupt_ends_the_programs_of_all_gates(project: Project, make_bund
 
     began_s = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run_gates([Fake("stop", interrupt), Fake("wait", wait)], make_bundle(project({"src/C.sol": COUNTER})), group=group)
+        run_gates(
+            [Fake("stop", interrupt), Fake("wait", wait)], make_bundle(project({"src/C.sol": COUNTER})), group=group
+        )
     assert time.monotonic() - began_s < 60

@@ -44,7 +44,9 @@ def test_arguments_are_no_shell_text(tmp_path: Path) -> None:
 
 def test_only_the_given_environment_is_passed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRIVATE_KEY", "0xsecret")
-    finished = run_tool([sys.executable, "-c", "import os; print(sorted(os.environ))"], cwd=tmp_path, timeout_s=20, env=ENV)
+    finished = run_tool(
+        [sys.executable, "-c", "import os; print(sorted(os.environ))"], cwd=tmp_path, timeout_s=20, env=ENV
+    )
     assert b"PRIVATE_KEY" not in finished.stdout
 
 

@@ -61,7 +61,14 @@ def test_another_version_is_refused_with_both(bare: Path, monkeypatch: pytest.Mo
 
 
 def test_keys_are_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PRIVATE_KEY", "ETH_PASSWORD", "AWS_SESSION_TOKEN", "FOUNDRY_ETH_RPC_JWT", "SHIP_ANYTHING", "NPM_TOKEN"):
+    for name in (
+        "PRIVATE_KEY",
+        "ETH_PASSWORD",
+        "AWS_SESSION_TOKEN",
+        "FOUNDRY_ETH_RPC_JWT",
+        "SHIP_ANYTHING",
+        "NPM_TOKEN",
+    ):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("FOUNDRY_PROFILE", "lean")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
@@ -71,7 +78,9 @@ def test_keys_are_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment["HTTPS_PROXY"] == "http://proxy"
 
 
-def test_forge_stays_off_the_network_only_when_our_own_compilers_serve_it(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forge_stays_off_the_network_only_when_our_own_compilers_serve_it(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
     monkeypatch.delenv("FOUNDRY_OFFLINE", raising=False)
     program(bare / ".tools/bin/forge")
