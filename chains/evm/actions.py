@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chains.canonical import sha256_hex
+from chains.evm.proposal import Proposal
 
 __all__ = ["Action", "ActionKind", "EvmPlan", "PlannedCheck", "PlannedUnit", "Ready"]
 
-ActionKind = Literal["create", "create2", "call"]
+ActionKind = Literal["create", "create2", "call", "proposal"]
 Change = Literal["create", "upgrade", "replace", "adopt", "call", "unchanged", "skip"]
 
 
@@ -37,6 +38,9 @@ class Action:
     arguments for people (name, type, value); ``effect`` what the action changes in the live state of ``unit`` once it
     is final; ``needs_code`` the addresses that must hold code when it is sent, since a call to an empty address
     succeeds silently. ``gas_limit`` is 0 until the simulation has filled it in.
+
+    A ``proposal`` is no transaction of the deployer's and uses no nonce: ``by``, a Safe, is to make the call, when its
+    owners agree (``EvmPlan.proposals``). Its ``nonce`` is the deployer's next one.
     """
 
     id: str
@@ -55,6 +59,7 @@ class Action:
     effect: Mapping[str, Any] = field(default_factory=dict)
     needs_code: tuple[str, ...] = ()
     ready: Ready | None = None
+    by: str | None = None
 
     @property
     def payload_digest(self) -> str:
@@ -81,6 +86,7 @@ class Action:
             "effect": dict(self.effect),
             "needs_code": list(self.needs_code),
             "ready": self.ready.to_json() if self.ready else None,
+            **({"by": self.by} if self.by else {}),
         }
 
     @classmethod
@@ -103,6 +109,7 @@ class Action:
             effect=data["effect"],
             needs_code=tuple(data["needs_code"]),
             ready=Ready(ready["to"], bytes.fromhex(ready["data"][2:]), ready["delay_s"]) if ready else None,
+            by=data.get("by"),
         )
 
 
@@ -168,6 +175,7 @@ class EvmPlan:
     limits: Mapping[str, Any]
     estimate: Mapping[str, Any]
     observed: Mapping[str, Any]
+    proposals: tuple[Proposal, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -179,6 +187,7 @@ class EvmPlan:
             "limits": dict(self.limits),
             "estimate": dict(self.estimate),
             "observed": dict(self.observed),
+            **({"proposals": [p.to_json() for p in self.proposals]} if self.proposals else {}),
         }
 
     @classmethod
@@ -192,6 +201,7 @@ class EvmPlan:
             limits=data["limits"],
             estimate=data["estimate"],
             observed=data["observed"],
+            proposals=tuple(Proposal.from_json(p) for p in data.get("proposals", ())),
         )
 
     @property

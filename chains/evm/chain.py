@@ -134,6 +134,7 @@ class EvmChain:
                 "balance_wei": str(balance_wei),
                 "reads": [dict(r) for r in draft.reads],
             },
+            proposals=draft.proposals,
         )
 
     def _simulated(
@@ -166,6 +167,7 @@ class EvmChain:
             "max_cost_wei": str(caps.max_cost_wei) if caps.max_cost_wei is not None else None,
             "gas_margin_percent": self.policy.gas_margin_percent,
         }
+        actions = [a for a in actions if a.kind != "proposal"]  # who executes them pays for them
         if not actions:
             return {"gas": 0, "cost_wei": "0", "worst_cost_wei": "0"}, limits
         fees, base_wei = current_fees(self.rpc, caps, legacy=self.identity.legacy_fees)

@@ -13,12 +13,15 @@ from typing import Any
 from chains.canonical import sha256_hex
 from chains.errors import NeedsPerson, Refused
 from chains.evm.abi import AbiType, constructor_types, decode, encode, find_function, jsonable, selector
-from chains.evm.actions import Action, Change, PlannedCheck, PlannedUnit, Ready
-from chains.evm.address import CREATE2_FACTORY, address_bytes, create2_address, create_address, keccak256
+from chains.evm.actions import Action, Change, PlannedCheck, PlannedUnit
+from chains.evm.address import CREATE2_FACTORY, address_bytes, create2_address, create_address
 from chains.evm.artifacts import Artifact, link
-from chains.evm.dag import library_units, order
+from chains.evm.authority import Authorities, AuthorityUnusable
+from chains.evm.dag import library_units, order, reach
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
+from chains.evm.proposal import Proposal
+from chains.evm.proposing import Waiting, proposals_of
 from chains.evm.proxies import (
     ADMIN_SLOT,
     BEACON_SLOT,
@@ -30,7 +33,6 @@ from chains.evm.proxies import (
     owns_admin,
     upgrade_payload,
 )
-from chains.evm.timelock import Operation
 from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, Ref, Unless, Value
 from chains.rpc import RpcFault
 
@@ -66,6 +68,7 @@ class Draft:
     units: tuple[PlannedUnit, ...]
     checks: tuple[PlannedCheck, ...]
     reads: tuple[Mapping[str, Any], ...] = ()
+    proposals: tuple[Proposal, ...] = ()
 
 
 @dataclass
@@ -78,6 +81,8 @@ class _Layout:
     deployer: str
     nonce: int
     live: dict[str, LiveUnit]
+    authorities: Authorities
+    waiting: Waiting
     actions: list[Action] = field(default_factory=list)
     planned: list[PlannedUnit] = field(default_factory=list)
     reads: list[Mapping[str, Any]] = field(default_factory=list)
@@ -113,7 +118,7 @@ class _Layout:
 
     def add(self, action: Action) -> Action:
         placed = replace(action, nonce=self.nonce)
-        self.nonce += 1
+        self.nonce += action.kind != "proposal"
         self.actions.append(placed)
         if placed.address:
             self.fresh.add(placed.address.lower())
@@ -165,40 +170,50 @@ class _Layout:
         args: Any,
         value_wei: int,
         effect: dict[str, Any],
-        authority: str | None,
+        authority: tuple[str, ...] | None,
     ) -> None:
-        """A call, direct or through a timelock."""
+        """A call, direct or through an authority (``chains.evm.authority``)."""
         name = f"{unit}.{suffix}" if suffix else unit
         self.live[unit] = self.live.get(unit, LiveUnit(unit)).merge(effect)
         base = Action(
             id=name, unit=unit, kind="call", title=title, nonce=0, to=to, value_wei=value_wei, data=data, args=args,
             effect=effect, needs_code=(to,),
         )  # fmt: skip
-        if authority is None:
-            self.add(base)
+        actions = [base] if authority is None else self.authorities.through(base, authority)
+        if any(a.ready is not None or a.kind == "proposal" for a in actions):
+            self.waiting.hold(actions)
             return
-        operation = Operation(to, data, keccak256(f"{name}:{self.nonce}:{self.deployer}".encode()))
-        delay_s = self._delay_s(authority)
-        schedule = replace(
-            base, id=f"{name}.schedule", title=f"schedule: {title}", to=authority, value_wei=0,
-            data=operation.schedule(delay_s), effect={}, needs_code=(authority,),
-        )  # fmt: skip
-        execute = replace(
-            base, id=f"{name}.execute", title=f"execute: {title}", to=authority, data=operation.execute(),
-            needs_code=(authority, to), ready=Ready(authority, operation.is_ready(), delay_s),
-        )  # fmt: skip
-        self.add(schedule)
-        self.add(execute)
+        self.add_due(unit)
+        for action in actions:
+            self.add(action)
 
-    def _delay_s(self, timelock: str) -> int:
+    def add_due(self, unit: str | None) -> None:
+        """Let nothing of ``unit`` come before what it has to wait for."""
+        for action in self.waiting.due(unit):
+            self.add(action)
+
+    def authority(self, value: Value | None, to: str | None = None) -> tuple[str, ...] | None:
+        """The path an action takes. Without one: the owner of ``to``, where that is a Safe or a timelock."""
+        if value is None:
+            owner = self.owner(to) if to is not None else None
+            return (owner,) if owner is not None and self.authorities.known(owner) else None
+        values = value if isinstance(value, tuple) else (value,)
+        path = tuple(self.address_of(v, "authority") for v in values)
+        if not path or path[0].lower() in self.fresh:
+            raise AuthorityUnusable(
+                f"the authority {path[0] if path else '[]'} is itself deployed by this plan, and cannot act in it",
+                remedy="Leave `authority` out until it has the right, or order the call before it gets it.",
+            )
+        return path
+
+    def owner(self, contract: str) -> str | None:
+        """``owner()`` of a live contract, unless it has none or it is the deployer."""
         try:
-            answer = self.node.call(timelock, encode_call("getMinDelay", [], []))
-            return int(decode([AbiType("", "uint256")], answer)[0])
-        except (RpcFault, ValueError) as error:
-            raise ProxyUnsupported(
-                f"the authority {timelock} is not a TimelockController: it has no getMinDelay() ({error})",
-                remedy="Name a deployed timelock as `authority`, or leave it out where the deployer has the right.",
-            ) from error
+            answer = self.node.call(contract, encode_call("owner", [], []))
+            owner = str(decode([AbiType("", "address")], answer)[0])
+        except (RpcFault, ValueError):
+            return None
+        return owner if owner != self.deployer else None
 
     # -- code ----------------------------------------------------------------------------------------------------
 
@@ -336,7 +351,7 @@ class _Layout:
             unit.proxy, proxy=before.address, admin_or_beacon=before.beacon or before.admin,
             implementation=implementation, call=call, abi=artifact.abi,
         )  # fmt: skip
-        authority = self.address_of(unit.authority, "authority") if unit.authority is not None else None
+        authority = self.authority(unit.authority, to)
         effect = {
             "implementation": implementation, "implementation_init_code": digest, "implementation_source": artifact.source,
         }  # fmt: skip
@@ -381,7 +396,7 @@ class _Layout:
                 f"[calls.{unit.name}] goes to {to}, where there is no code: the call would succeed and do nothing",
                 remedy="Correct `to`, or deploy the contract first.",
             )
-        authority = self.address_of(unit.authority, "authority") if unit.authority is not None else None
+        authority = self.authority(unit.authority)
         digest = sha256_hex(f"{to.lower()}:{unit.call.value_wei}:".encode() + data)
         before = self.live.get(unit.name)
         if unit.unless is not None:
@@ -453,11 +468,16 @@ def lay_out(
     """
     _prefetch(node, live)
     libraries = {u.name: tuple(library_units(u, sources(u.source), units).values()) for u in units.contracts}
-    layout = _Layout(units, sources, node, deployer, nonce, dict(live))
-    for unit in order(units, libraries):
+    ordered = order(units, libraries)
+    waiting, authorities = Waiting(reach(ordered, libraries)), Authorities(node, deployer)
+    layout = _Layout(units, sources, node, deployer, nonce, dict(live), authorities, waiting)
+    for unit in ordered:
+        layout.add_due(unit.name)
         if isinstance(unit, CallUnit):
             layout.call_unit(unit)
         else:
             layout.contract(unit)
+    layout.add_due(None)
     checks = tuple(layout.check(c) for c in units.checks)
-    return Draft(tuple(layout.actions), tuple(layout.planned), checks, tuple(layout.reads))
+    actions, planned = tuple(layout.actions), tuple(layout.planned)
+    return Draft(actions, planned, checks, tuple(layout.reads), proposals_of(actions, authorities))

@@ -53,7 +53,9 @@ def _block(action: Action, sender: str, seen_s: int) -> dict[str, Any]:
     value = hex(action.value_wei)
     data = "0x" + action.data.hex()
     overrides: dict[str, Any] = {}
-    if action.to is None:
+    if action.by is not None:
+        call = {"from": action.by, "to": action.to, "value": value, "input": data}
+    elif action.to is None:
         # The call itself takes a nonce before the code runs; with nonce 0 somebody else has to make it, so that the
         # constructor then sees another tx.origin.
         caller, nonce = (sender, action.nonce - 1) if action.nonce else (_CREATE_CALLER, 0)
