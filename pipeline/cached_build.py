@@ -5,22 +5,25 @@ from __future__ import annotations
 from chains.errors import ShipError
 from pipeline.bundle import Bundle
 from pipeline.manifest.project import Project
-from pipeline.state.local import ProjectState
+from pipeline.manifest.target import Target
 
 __all__ = ["cached_bundle"]
 
 
-def cached_bundle(project: Project, wanted: list[str]) -> Bundle | None:
-    """The bundle an earlier build of the same sources gave, or ``None``: also when there is no forge to ask for settings."""
+def cached_bundle(project: Project, target: Target) -> Bundle | None:
+    """The bundle an earlier build of the same sources gave, or ``None``: also when there is no forge to ask for settings.
+
+    Raises what ``evm_units`` raises.
+    """
     from chains.evm.foundry import open_workspace
     from pipeline.build_cache import Question
-    from pipeline.building import Recipe
+    from pipeline.steps.build import recipe
 
-    recipe = Recipe(project.name, project.evm_root, ProjectState(project.root).work, tuple(sorted(wanted)))
+    wanted = recipe(project, (target,))
     for own_compilers in (True, False):  # ours, or those a project needed beyond ours
         try:
-            workspace = open_workspace(recipe.root, recipe.build_folder, own_compilers=own_compilers)
-            found = recipe.cache.find(Question(workspace, recipe.project, recipe.wanted))
+            workspace = open_workspace(wanted.root, wanted.build_folder, own_compilers=own_compilers)
+            found = wanted.cache.find(Question(workspace, wanted.project, wanted.wanted))
         except ShipError:
             return None
         if found is not None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chains.tools import find_tool
-
 from chains.errors import Refused
 from chains.evm.localnet import Localnet, running, start, stop
+from chains.tools import find_tool
 from pipeline.lock import locked
 from pipeline.manifest.project import load_project
 from pipeline.manifest.target import Target, load_target

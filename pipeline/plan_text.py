@@ -62,7 +62,7 @@ def _costs(body: EvmPlan, currency: str) -> list[str]:
     worst = f"at most {ether(int(estimate['worst_cost_wei']), currency)}"
     allowed = f", allowed {ether(int(cap), currency)}" if cap else ""
     return [
-        f"  gas     {estimate['gas']:,}, limit {gas_limit:,} (+{limits['gas_margin_percent']} %)",
+        f"  gas     {estimate['gas']:,}, limit {gas_limit:,} (+{limits['gas_margin_bps'] / 100:g} %)",
         f"  fees    base {gwei(int(estimate['base_fee_wei']))}, at most {gwei(int(estimate['max_fee_per_gas_wei']))}",
         f"  cost    about {ether(int(estimate['cost_wei']), currency)}, {worst}{allowed}",
     ]

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from chains.tools import find_tool
-
 from chains.base import Clock, Row, SystemClock
 from chains.errors import NeedsPerson, Refused, Where
 from chains.evm.actions import EvmPlan
@@ -16,6 +14,7 @@ from chains.evm.fees import FeeCaps
 from chains.evm.live import LiveUnit, live_units
 from chains.evm.localnet import Localnet, running, start, stop
 from chains.rpc import Endpoint, Rpc
+from chains.tools import find_tool
 from pipeline.journal import Journal, read_rows
 from pipeline.lock import locked
 from pipeline.manifest.project import Project
@@ -25,7 +24,16 @@ from pipeline.plan import Plan, load_plan
 from pipeline.state.local import ProjectState, TargetState
 from pipeline.ui.base import Ui
 
-__all__ = ["JournalForeign", "Session", "accepted_plans", "open_session", "unfinished_plan"]
+__all__ = [
+    "JournalForeign",
+    "Session",
+    "accepted_plans",
+    "embedded_chain",
+    "endpoint_urls",
+    "is_embedded",
+    "open_session",
+    "unfinished_plan",
+]
 
 
 class JournalForeign(Refused):
@@ -125,9 +133,31 @@ def _policy(target: Target) -> EvmPolicy:
         caps=FeeCaps(policy.max_fee_per_gas, policy.max_priority_fee_per_gas, policy.max_cost),
         finality=target.finality,
         window=policy.window,
-        gas_margin_percent=policy.gas_margin_bps // 100,
+        gas_margin_bps=policy.gas_margin_bps,
         wait_s=float(policy.wait_s),
     )
+
+
+def endpoint_urls(project: Project, target: Target) -> list[str]:
+    """The URLs of a target's endpoints, secrets resolved; the chain's public one where it names none.
+
+    Raises ``NoEndpoint``, and what a secret that cannot be read raises.
+    """
+    allowed = target.spec.network.allow_hosts
+    urls = [
+        resolve_endpoint(
+            text, project.root, allow_hosts=allowed, where=target.layers.where(("rpc", "endpoints", position))
+        )
+        for position, text in enumerate(target.spec.rpc.endpoints)
+    ]
+    urls = urls or ([target.chain.rpc_url] if target.chain.rpc_url else [])
+    if not urls:
+        raise NoEndpoint(
+            f"the target {target.name} names no RPC endpoint",
+            where=Where(target.file),
+            remedy='Add `endpoints = ["env:RPC_URL"]` under [rpc].',
+        )
+    return urls
 
 
 def is_embedded(target: Target) -> bool:
@@ -168,14 +198,7 @@ def open_session(
         if embedded:
             urls = [stack.enter_context(embedded_chain(project, target, state, owns=write)).url]
         else:
-            urls = [resolve_endpoint(e) for e in target.spec.rpc.endpoints]
-            urls = urls or ([target.chain.rpc_url] if target.chain.rpc_url else [])
-        if not urls:
-            raise NoEndpoint(
-                f"the target {target.name} names no RPC endpoint",
-                where=Where(target.file),
-                remedy='Add `endpoints = ["env:RPC_URL"]` under [rpc].',
-            )
+            urls = endpoint_urls(project, target)
         journal = Journal(state.journal) if write else None
         if journal is not None:
             stack.callback(journal.close)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from pipeline.steps.gates import Judge
 from pipeline.ui.base import Ui
 from pipeline.ui.table import Cell, Row, table
 
-__all__ = ["Tested", "build_document", "build_project", "render_build", "test_project"]
+__all__ = ["Tested", "build_document", "build_project", "render_build", "render_tested", "test_project"]
 
 _RUNTIME_LIMIT = 24_576
 """EIP-170: the most runtime code a contract may have, in bytes."""
@@ -30,7 +30,7 @@ class Tested:
     """A bundle and what the gates said of it. ``failure`` is what to raise when one did not pass."""
 
     built: Built
-    results: Sequence[GateResult]
+    results: tuple[GateResult, ...]
     failure: GatesFailed | None
 
     def to_json(self) -> dict[str, Any]:
@@ -63,6 +63,15 @@ def test_project(root: Path, target: str | None, ui: Ui, *, again: bool) -> Test
         return Tested(built, Runner(ui)(Judge(project, built, ui, reuse=not again)), None)
     except GatesFailed as failure:
         return Tested(built, failure.results, failure)
+
+
+def render_tested(tested: Tested) -> str:
+    """The last line of a test run that passed."""
+    count = len(tested.results)
+    bundle = tested.built.bundle.digest[:12]
+    if not count:
+        return f"ship.toml asks for no gates, so bundle {bundle} was not tested. Add [gates] with `tests = {{}}`."
+    return f"{count} gate{'s' if count != 1 else ''} passed on bundle {bundle}"
 
 
 # -- showing ---------------------------------------------------------------------------------------------------------

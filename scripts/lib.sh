@@ -79,6 +79,8 @@ npm_ci() {
     local folder=$1
     shift
     (cd -- "$folder" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error "$@")
+    # No script of a dependency runs; the project's own does (it may lay its sources out).
+    (cd -- "$folder" && npm run --if-present --silent postinstall)
 }
 
 # The entries of requirements.lock with these names, hashes included.

@@ -56,7 +56,7 @@ class EvmPolicy:
     caps: FeeCaps
     finality: Finality
     window: int
-    gas_margin_percent: int
+    gas_margin_bps: int
     wait_s: float
 
 
@@ -149,7 +149,7 @@ class EvmChain:
                 draft.checks,
                 sender=deployer,
                 now_s=now_s,
-                gas_margin_percent=self.policy.gas_margin_percent,
+                gas_margin_bps=self.policy.gas_margin_bps,
                 abis=abis,
             ).actions
         except SimulationUnsupported as error:
@@ -165,7 +165,7 @@ class EvmChain:
             "max_fee_per_gas_wei": str(caps.max_fee_wei) if caps.max_fee_wei is not None else None,
             "max_priority_fee_per_gas_wei": str(caps.max_priority_wei) if caps.max_priority_wei is not None else None,
             "max_cost_wei": str(caps.max_cost_wei) if caps.max_cost_wei is not None else None,
-            "gas_margin_percent": self.policy.gas_margin_percent,
+            "gas_margin_bps": self.policy.gas_margin_bps,
         }
         actions = [a for a in actions if a.kind != "proposal"]  # who executes them pays for them
         if not actions:

@@ -87,7 +87,7 @@ def simulate(
     *,
     sender: str,
     now_s: int,
-    gas_margin_percent: int,
+    gas_margin_bps: int,
     abis: Sequence[Sequence[Mapping[str, Any]]],
 ) -> Simulated:
     """Run the actions in order, then the checks' reads. ``now_s`` is the latest block's timestamp.
@@ -113,7 +113,7 @@ def simulate(
         gas = quantity(result["gasUsed"])
         # Up to a fifth of what a call needs can be refunded at its end (EIP-3529), and does not show in gasUsed.
         needed = gas if action.kind != "call" else gas * 5 // 4
-        filled.append(replace(action, gas_estimate=gas, gas_limit=needed + needed * gas_margin_percent // 100))
+        filled.append(replace(action, gas_estimate=gas, gas_limit=needed + needed * gas_margin_bps // 10_000))
     answers = [bytes.fromhex(str(r.get("returnData", "0x"))[2:]) for r in results[len(actions) :]]
     check_answers(checks, answers, would=True)
     return Simulated(tuple(filled), sum(a.gas_estimate for a in filled))

@@ -22,7 +22,7 @@ def command(root: Path, chain: str | None, again: bool, as_json: bool) -> None:
     What must hold before anything may be deployed. A gate that cannot run has failed. Exit code 2 when one fails.
     """
     from pipeline.cli.show import json_document, json_errors
-    from pipeline.trying import test_project
+    from pipeline.trying import render_tested, test_project
     from pipeline.ui.table import say
 
     ui = make_ui(as_json=as_json)
@@ -34,6 +34,6 @@ def command(root: Path, chain: str | None, again: bool, as_json: bool) -> None:
     if as_json:
         json_document(tested.to_json())
     elif tested.failure is None:
-        say(f"\n{len(tested.results)} gates passed on bundle {tested.built.bundle.digest[:12]}")
+        say(["", render_tested(tested)])
     if tested.failure is not None:
         raise tested.failure

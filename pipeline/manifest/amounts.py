@@ -9,7 +9,7 @@ from pipeline.manifest.guards import UINT256_MAX
 __all__ = ["AmountError", "format_wei", "parse_wei"]
 
 _UNITS = {"wei": 0, "gwei": 9, "ether": 18}
-_AMOUNT = re.compile(r"(\d{1,78})(?:\.(\d{1,78}))? ([a-z]+)")
+_AMOUNT = re.compile(r"([0-9]{1,78})(?:\.([0-9]{1,78}))? ([a-z]+)")
 
 
 class AmountError(ValueError):

@@ -43,9 +43,9 @@ NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 
-def refuse(kind: str, cause: str, remedy: str) -> NoReturn:
-    """Refuse a value from inside a validator. ``kind`` names the error class."""
-    raise PydanticCustomError("ship", "{cause}", {"kind": kind, "cause": cause, "remedy": remedy})
+def refuse(kind: str, cause: str, remedy: str, *, key: str = "") -> NoReturn:
+    """Refuse a value from inside a validator. ``kind`` names the error class, ``key`` the one of a table's keys meant."""
+    raise PydanticCustomError("ship", "{cause}", {"kind": kind, "cause": cause, "remedy": remedy, "key": key})
 
 
 class Spec(BaseModel):
@@ -85,7 +85,7 @@ Amount = Annotated[
 
 
 def _basis_points(value: Any) -> int:
-    match = re.fullmatch(r"(\d{1,4})(?:\.(\d{1,2}))?%", value) if isinstance(value, str) else None
+    match = re.fullmatch(r"([0-9]{1,4})(?:\.([0-9]{1,2}))?%", value) if isinstance(value, str) else None
     if not match or (points := int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))) > 100_000:
         refuse("BadValue", "This is not a percentage from 0% to 1000%.", 'Write it in quotes, as "20%" or "0.5%".')
     return points
@@ -250,7 +250,7 @@ Url = Annotated[str, AfterValidator(_url), WithJsonSchema({"type": "string", "fo
 
 
 def _endpoint(value: str) -> str:
-    return _secret_reference(value) if value.startswith(SCHEMES) else _url(value)
+    return _secret_reference(value) if value.startswith(SCHEMES) and "://" not in value else _url(value)
 
 
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
@@ -292,4 +292,14 @@ Finality = Annotated[
 ]
 
 Names = tuple[Name, ...]
-Schema1 = Annotated[Literal[1], Field(description="The version of this file's format: 1.")]
+
+
+def _schema_number(value: Any) -> Any:
+    if type(value) is not int or value != 1:
+        refuse("WrongSchema", "schema is the number 1 in this version of ship.", "Write schema = 1.")
+    return value
+
+
+Schema1 = Annotated[
+    Literal[1], BeforeValidator(_schema_number), Field(description="The version of this file's format: 1.")
+]

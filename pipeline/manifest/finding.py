@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.manifest.characters import suspicion
+from pipeline.manifest.fields import path_problem
 from pipeline.manifest.reading import MAX_BYTES
 from pipeline.manifest.solidity import Contract, contracts_in
 
@@ -92,7 +94,10 @@ def _contracts(project: Path) -> Iterator[FoundContract]:
                 text = file.read(MAX_BYTES).decode()
         except (OSError, UnicodeDecodeError):
             continue
-        for contract in contracts_in(text):
+        if path_problem(relative.as_posix()) or suspicion(relative.as_posix()):
+            continue
+        # of two contracts of one name in one file, which the compiler refuses, the last
+        for contract in {contract.name: contract for contract in contracts_in(text)}.values():
             yield FoundContract(f"{relative.as_posix()}:{contract.name}", contract)
 
 

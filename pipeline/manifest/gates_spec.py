@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from pipeline.manifest.fields import BasisPoints, RelativePath, Spec
 
 __all__ = ["CoverageGate", "GasGate", "GatesSpec", "LayoutGate", "SizeGate", "SlitherGate", "TestsGate"]
+
+
+Detector = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]
+"""A detector's name as Slither prints it; it becomes a part of its command line."""
 
 
 class TestsGate(Spec):
@@ -28,7 +32,7 @@ class SlitherGate(Spec):
         default="medium", description="The lowest impact that stops the release."
     )
     baseline: RelativePath | None = Field(default=None, description="Findings accepted, by id, with reason and name.")
-    exclude: tuple[str, ...] = Field(default=(), description="Detectors not to run.")
+    exclude: tuple[Detector, ...] = Field(default=(), description="Detectors not to run.")
 
 
 class GasGate(Spec):

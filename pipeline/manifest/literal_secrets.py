@@ -29,7 +29,7 @@ _PREFIXED = re.compile(
     r"|hv[sb]\.[\w-]{20,}|sk_live_\w{10,}|AGE-SECRET-KEY-1\w+)|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
 _TOKEN_SEGMENT = re.compile(r"(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[0-9A-Za-z_-]{20,}")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s\"'<>]+")
 _ON_CHAIN = re.compile(r"0x(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})")
 _SHOWS = frozenset({"address", "tx", "account", "block", "token", "contract", "program", "commit", "blob", "tree"})
 _PROVIDER = re.compile(
@@ -84,7 +84,7 @@ def _what(path: Path, value: Any) -> str | None:
         # A reference; but "env:<64 hex>" is a secret behind a prefix.
         return "A private key (64 hex digits)" if _HEX_KEY.search(value) else None
     if is_secret_name(name, public=abi):
-        public = value.startswith("${") or _ADDRESS.fullmatch(value) or (abi and value.startswith("0x"))
+        public = value.startswith("${") or _ADDRESS.fullmatch(value)
         if value and not public:
             return f'A secret ("{name}")'
     return secret_in_text(value, abi=abi)

@@ -37,7 +37,7 @@ def propose(contracts: tuple[FoundContract, ...]) -> Proposal:
     by_contract = {found.contract.name: names[found.source] for found in contracts}
     for found in contracts:
         name, contract = names[found.source], found.contract
-        lines = [f"[contracts.{name}]", f"source = {json.dumps(found.source)}"]
+        lines = [f"[contracts.{name}]", f"source = {json.dumps(found.source, ensure_ascii=False)}"]
         if contract.constructor:
             values = [_value(name, p, n, by_contract, proposal) for n, p in enumerate(contract.constructor)]
             lines.append(f"args = [{', '.join(values)}]")

@@ -149,11 +149,11 @@ def _duplicates(shown: str, positions: Positions) -> list[ManifestInvalid]:
             remedy="Keep one of the two.",
             where=Where(shown, second.line, second.column, dotted(path)),
         )
-        for path, first, second in positions.duplicates
+        for path, first, second in positions.duplicates[:MAX_PROBLEMS]
     ]
 
 
-_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_PLACE = re.compile(r" \(at (?:line ([0-9]+), column ([0-9]+)|end of document)\)$")
 _TWICE = re.compile(r"Cannot (?:overwrite|declare|mutate|redefine|extend)|[Dd]uplicate")
 
 

@@ -18,7 +18,7 @@ __all__ = ["HIDDEN", "REDACTOR", "Redactor", "redact", "redact_url"]
 
 HIDDEN = "[redacted]"
 _SHORTEST = 4
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>\\]+")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s\"'<>\\]+")
 
 
 class Redactor:

@@ -8,8 +8,13 @@ from dataclasses import dataclass
 __all__ = ["Signature", "SignatureError", "parse_signature"]
 
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
-_TYPE = re.compile(r"(?:u?int\d{0,3}|address|bool|string|bytes\d{0,2}|function|u?fixed(?:\d+x\d+)?)")
-_ARRAY = re.compile(r"(?:\[\d*\])*")
+_WORD = re.compile(r"[A-Za-z0-9_$]*")
+_ARRAY = re.compile(r"(?:\[[0-9]*\])*")
+_TYPES = frozenset(
+    {"address", "bool", "string", "bytes", "function"}
+    | {f"{sign}int{bits}" for sign in ("", "u") for bits in range(8, 257, 8)}
+    | {f"bytes{size}" for size in range(1, 33)}
+)
 MAX_NESTING = 16
 
 
@@ -58,11 +63,7 @@ def _types(text: str, at: int, depth: int) -> tuple[int, int]:
         if text.startswith("(", at):
             _, at = _types(text, at, depth + 1)
         else:
-            match = _TYPE.match(text, at)
-            if not match:
-                shown = re.match(r"[A-Za-z0-9_$]*", text[at : at + 40])
-                raise SignatureError(f'"{shown.group() if shown else ""}" is not an ABI type')
-            at = match.end()
+            at = _type_end(text, at)
         array = _ARRAY.match(text, at)
         at = array.end() if array else at
         count += 1
@@ -71,3 +72,13 @@ def _types(text: str, at: int, depth: int) -> tuple[int, int]:
         if not text.startswith(",", at):
             raise SignatureError("a comma or a closing parenthesis is missing")
         at += 1
+
+
+def _type_end(text: str, at: int) -> int:
+    match = _WORD.match(text, at)
+    word = match.group() if match else ""
+    if word in {"int", "uint"}:
+        raise SignatureError(f'"{word}" is short for "{word}256", and the selector is made of the long form')
+    if word not in _TYPES:
+        raise SignatureError(f'"{word[:40]}" is not an ABI type')
+    return at + len(word)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 __all__ = ["Contract", "Parameter", "contracts_in"]
 
 _NOISE = re.compile(r"//[^\n]*|/\*[\s\S]*?\*/|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
-_CONTRACT = re.compile(r"(?<![\w$])(abstract\s+)?contract\s+([A-Za-z_$][\w$]*)([^{;]*)\{")
+_CONTRACT = re.compile(r"(?<![\w$])(abstract\s+)?contract\s+([A-Za-z_$][\w$]*)([^{;]*)\{", re.ASCII)
 _CALLABLE = r"(?<![\w$]){}\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)([^{{;]*)[{{;]"
-_CONSTRUCTOR = re.compile(_CALLABLE.format("constructor"))
-_INITIALIZE = re.compile(_CALLABLE.format(r"function\s+initialize"))
+_CONSTRUCTOR = re.compile(_CALLABLE.format("constructor"), re.ASCII)
+_INITIALIZE = re.compile(_CALLABLE.format(r"function\s+initialize"), re.ASCII)
 _LOCATIONS = {"memory", "calldata", "storage", "payable"}
 
 
@@ -70,7 +70,7 @@ def _bases(heading: str) -> tuple[str, ...]:
 def _parameters(text: str) -> tuple[Parameter, ...]:
     parameters = []
     for part in _split(text):
-        words = [word for word in re.findall(r"[\w$.\[\]()=>,]+", part) if word not in _LOCATIONS]
+        words = [word for word in re.findall(r"[A-Za-z0-9_$.\[\]()=>,]+", part) if word not in _LOCATIONS]
         if words:
             parameters.append(Parameter(words[0], words[1] if len(words) > 1 else ""))
     return tuple(parameters)

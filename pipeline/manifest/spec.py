@@ -52,10 +52,13 @@ class ProjectTable(Spec):
     @model_validator(mode="after")
     def _one_version(self) -> Self:
         if self.version is not None and self.version_from is not None:
-            refuse("Contradiction", "version and version-from exclude each other.", "Keep one of the two.")
+            refuse("Contradiction", "version and version-from exclude each other.", "Keep one.", key="version-from")
         if self.version is None and self.version_from is None:
             refuse(
-                "MissingKey", "The project has no version.", 'Add version = "0.1.0", or version-from = "package.json".'
+                "MissingKey",
+                "The project has no version.",
+                'Add version = "0.1.0", or version-from = "package.json".',
+                key="version",
             )
         return self
 

@@ -177,5 +177,5 @@ class TargetSpec(Spec):
     @model_validator(mode="after")
     def _has_chain(self) -> Self:
         if self.chain is None:
-            refuse("MissingKey", "The target names no chain.", 'Add chain = "base", or extends = "builtin:base".')
+            refuse("MissingKey", "The target names no chain.", 'Add extends = "builtin:base".', key="chain")
         return self

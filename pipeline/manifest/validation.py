@@ -84,9 +84,10 @@ def _problem(item: Any, model: type[BaseModel], data: Mapping[str, Any], locate:
 def _ours(found: _Found) -> ManifestInvalid:
     """What a field refused with ``fields.refuse``."""
     context = found.item["ctx"]
+    path = (*found.path, context["key"]) if context["key"] else found.path
     kind: type[ManifestInvalid] = getattr(errors, context["kind"])
-    at_key = "[key]" in found.item["loc"] or kind is errors.MissingKey
-    return kind(context["cause"], remedy=context["remedy"], where=found.where(at_key=at_key))
+    at_key = "[key]" in found.item["loc"] or bool(context["key"])
+    return kind(context["cause"], remedy=context["remedy"], where=found.locate(path, at_key=at_key))
 
 
 def _path(location: Iterable[str | int], data: Any) -> Path:

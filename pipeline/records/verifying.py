@@ -11,14 +11,13 @@ from chains.evm.localnet import running
 from chains.rpc import Endpoint
 from pipeline.lock import locked
 from pipeline.manifest.project import Project, load_project
-from pipeline.manifest.secrets import resolve_endpoint
 from pipeline.manifest.target import Target, load_target
 from pipeline.records.facts import ask_all, facts_of
 from pipeline.records.files import Evidence, gather
 from pipeline.records.finding import RecordFile, find_records, load
 from pipeline.records.findings import Finding, RecordFindings
 from pipeline.records.witness import Witness, keccak_hex, recover_signer
-from pipeline.session import embedded_chain, is_embedded
+from pipeline.session import embedded_chain, endpoint_urls, is_embedded
 from pipeline.state.local import ProjectState, TargetState
 
 __all__ = ["verify_records"]
@@ -48,7 +47,8 @@ def verify_records(root: Path, tag: str | None, target: str | None) -> list[Reco
 def _signatures(evidence: Evidence) -> Iterator[Finding]:
     """Every transaction the journal holds in raw form: its hash, and who signed it."""
     record, plan = evidence.record, evidence.plan
-    if record is None or plan is None:
+    if record is None or plan is None or evidence.rows is None:
+        yield Finding("signatures", "signer", "note", "not recovered: journal or plan is not whole")
         return
     signed = [row for row in evidence.seen if row.kind == "tx.signed" and row.data["plan"] == record["plan"]]
     problems = []
@@ -142,7 +142,5 @@ def _witnesses(project: Project, target: Target) -> Iterator[list[Witness]]:
                 stack.enter_context(locked(state.lock, f"ship record verify --chain {target.name}"))
             urls = [stack.enter_context(embedded_chain(project, target, state, owns=False)).url]
         else:
-            allowed = target.spec.network.allow_hosts
-            urls = [resolve_endpoint(e, project.root, allow_hosts=allowed) for e in target.spec.rpc.endpoints]
-            urls = urls or ([target.chain.rpc_url] if target.chain.rpc_url else [])
+            urls = endpoint_urls(project, target)
         yield [Witness(url, Endpoint(url).label, timeout_s) for url in urls]

@@ -43,7 +43,7 @@ def compare(session: Session, live: Mapping[str, LiveUnit], node: Node) -> Compa
     names: dict[str, Kind] = {unit.name: "contract" for unit in units.contracts}
     names |= {unit.name: "call" for unit in units.calls}
     open_verdicts = {name: Verdict(kind, "not compared", "") for name, kind in names.items()}
-    bundle = cached_bundle(session.project, [unit.source for unit in units.contracts])
+    bundle = cached_bundle(session.project, session.target)
     if bundle is None:
         return Compared(open_verdicts, None, "these sources are not built: run `ship build`")
     deployer = _deployer(session)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chains.base import Progress
@@ -40,5 +40,5 @@ class Judge:
     def run(self) -> tuple[GateResult, ...]:
         return run_gates(list(chosen_gates(self.project)), self.built, progress=self.progress, reuse=self.reuse)
 
-    def summary(self, result: tuple[GateResult, ...]) -> str:
+    def summary(self, result: Sequence[GateResult]) -> str:
         return "; ".join(f"{r.name} {r.status}" for r in result) or "the project asks for no gates"

@@ -82,14 +82,17 @@ def test_a_changed_implementation_plans_only_the_upgrade(project: Project) -> No
 
 
 def test_a_changed_contract_without_a_proxy_is_refused_unless_replacing_is_asked_for(project: Project) -> None:
-    ship = project("vault")
-    ship.deploy()
-    ship.edit("ship.toml", 'args = ["${contracts.Vault}", 1000]', 'args = ["${contracts.Vault}", 2000]')
+    ship = project("counter")
+    first = ship.deploy()
+    ship.edit("src/Registry.sol", "not the owner", "only the owner")
     refused = ship.deploy(exit_code=2)
     assert refused["error"]["code"] == "SHIP-E06"
     assert refused["sent"] == 0
-    ship.edit("ship.toml", "2000]", "2000]\nreplace = true")
-    assert [name for name, unit in ship.deploy()["units"].items() if unit["state"] == "proven"] == ["Keeper"]
+    ship.edit("ship.toml", 'args = ["${deployer}"]\n', 'args = ["${deployer}"]\nreplace = true\n')
+    replaced = ship.deploy()
+    assert replaced["sent"] == 2  # the new registry, and the entry it lacks
+    assert replaced["units"]["Registry"]["address"] != first["units"]["Registry"]["address"]
+    assert replaced["units"]["Counter"]["state"] == "unchanged"
 
 
 def test_a_saved_plan_is_what_is_deployed_and_a_stale_one_is_refused(project: Project) -> None:

@@ -8,7 +8,19 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = {"web3", "eth_account", "boto3", "solders", "anchorpy", "github", "slither", "pydantic", "rich", "eth_abi", "urllib3"}
+HEAVY = {
+    "web3",
+    "eth_account",
+    "boto3",
+    "solders",
+    "anchorpy",
+    "github",
+    "slither",
+    "pydantic",
+    "rich",
+    "eth_abi",
+    "urllib3",
+}
 
 
 def _imports(path: Path) -> set[str]:
@@ -36,7 +48,9 @@ def test_help_loads_no_heavy_package() -> None:
         "except SystemExit: pass\n"
         "print(sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
     loaded = set(ast.literal_eval(done.stderr.strip().splitlines()[-1]))
     assert "click" in loaded
     assert loaded & HEAVY == set()

@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline.building import Recipe, build_bundle
-from pipeline.bundle import Bundle
-from pipeline.manifest.project import Project, load_project
-from pipeline.manifest.target import load_target
-from pipeline.session import open_session
-from pipeline.signing.password import PasswordOptions
-from pipeline.state.local import ProjectState
-from pipeline.steps.approve import Approve
-from pipeline.steps.check import Check
-from pipeline.steps.deploy import Deploy
-from pipeline.steps.plan import Planning
-from pipeline.steps.preflight import Preflight
-from pipeline.steps.record import Record
-from pipeline.steps.verify import Verify
-from pipeline.ui.plain import PlainUi
-
 COUNTER = Path(__file__).parents[2] / "projects" / "counter"
-
-
-def build(project: Project) -> Bundle:
-    wanted = tuple(sorted(unit.source for unit in project.spec.contracts.values()))
-    recipe = Recipe(project.name, project.evm_root, ProjectState(project.root).work, wanted)
-    return build_bundle(recipe).bundle
 
 
 @dataclass
@@ -41,26 +21,17 @@ class Release:
     """A project folder, and what can be done with it."""
 
     root: Path
+    outcome: dict[str, Any] = field(default_factory=dict)
 
-    def build(self) -> Bundle:
-        return build(load_project(self.root))
+    def deploy(self) -> dict[str, Any]:
+        """Release to ``local``; the outcome."""
+        result = self.ship("deploy", "--chain", "local", "--json")
+        assert result.exit_code == 0, result.output
+        return dict(json.loads(result.stdout))
 
-    def deploy(self, *, until: str = "record") -> None:
-        """Release to ``local``; ``until`` is ``accept`` or ``record``."""
-        project = load_project(self.root)
-        target = load_target(project, "local")
-        bundle = build(project)
-        with open_session(project, target, PlainUi(sys.stderr), purpose="test", write=True) as session:
-            plan = Planning(session, bundle, Preflight(session).run()).run()
-            Approve(session, plan, (), yes=True).run()
-            if until == "accept":
-                return
-            sent = Deploy(session, plan, bundle, PasswordOptions()).run()
-            Record(session, plan, Verify(session, plan, bundle, sent).run(), Check(session, plan).run()).run()
-
-    def ship(self, *arguments: str, input: str | None = None) -> Result:
+    def ship(self, *arguments: str) -> Result:
         """Run ``ship`` as the command line does, errors shown; gives output and exit code."""
-        return run_ship(*arguments, "-C", str(self.root), input=input)
+        return run_ship(*arguments, "-C", str(self.root))
 
     def edit(self, file: str, old: str, new: str) -> None:
         path = self.root / file
@@ -69,7 +40,7 @@ class Release:
         path.write_text(text.replace(old, new))
 
 
-def run_ship(*arguments: str, input: str | None = None) -> Result:
+def run_ship(*arguments: str) -> Result:
     import click
 
     from pipeline.cli.group import ship
@@ -81,7 +52,7 @@ def run_ship(*arguments: str, input: str | None = None) -> Result:
         sys.argv = ["ship", *rest]
         sys.exit(guarded(ship))
 
-    return CliRunner().invoke(shell, list(arguments), input=input)
+    return CliRunner().invoke(shell, list(arguments))
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +61,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Release:
     root = tmp_path_factory.mktemp("released") / "counter"
     shutil.copytree(COUNTER, root)
     release = Release(root)
-    release.deploy()
+    release.outcome = release.deploy()
     return release
 
 
@@ -105,3 +76,23 @@ def copy(released: Release, tmp_path: Path) -> Release:
 @pytest.fixture
 def ship() -> Callable[..., Result]:
     return run_ship
+
+
+@pytest.fixture(scope="session")
+def keystore(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """An encrypted key and its password: scrypt takes its time, so one for all."""
+    folder = tmp_path_factory.mktemp("keys")
+    password = folder / "password"
+    password.write_text("correct horse battery\n")
+    password.chmod(0o600)
+    path = folder / "deployer.json"
+    result = run_ship("signer", "new", "--out", str(path), "--password-file", str(password))
+    assert result.exit_code == 0, result.output
+    return path, "correct horse battery"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The embedded chain outlives the object that started it; who stops it waits for it by its pid."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"))
