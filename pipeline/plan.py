@@ -160,5 +160,5 @@ def refuse_stale(saved: Plan, now: Plan) -> None:
         )
 
 
-def _intent(plan: Plan) -> list[tuple[str, str]]:
-    return [(a.id, a.payload_digest) for a in plan.body.actions]
+def _intent(plan: Plan) -> list[tuple[str, str, str | None]]:
+    return [(a.id, a.payload_digest, a.by) for a in plan.body.actions]

@@ -110,7 +110,7 @@ def _send(session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, 
     try:
         return run(step)
     finally:
-        outcome.sent = step.sender.sent if step.sender else 0
+        outcome.sent = step.sent
 
 
 def _recorded(session: Session, plan: Plan) -> bool:
@@ -181,6 +181,14 @@ def unit_outcomes(session: Session, outcome: Outcome) -> dict[str, UnitOutcome]:
         stage = next((s for s in stages if s != "final"), "final")
         if stage == "final" and any(a.id in proven for a in actions):
             stage = "proven"
-        transaction = (last.mined.hash if last.mined else last.attempts[-1].hash) if last and last.attempts else None
+        transaction = _transaction_of(last)
         units[planned.name] = UnitOutcome(address, transaction, stage)
     return units
+
+
+def _transaction_of(state: TxState | None) -> str | None:
+    if state is None:
+        return None
+    if state.mined:
+        return state.mined.hash
+    return state.attempts[-1].hash if state.attempts else None

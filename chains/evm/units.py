@@ -80,7 +80,8 @@ class Unless:
 class ContractUnit:
     """``[contracts.NAME]``. ``source`` is ``path:Contract`` as the compiler names it.
 
-    ``authority`` is the timelock through which an upgrade goes; ``None`` when the deployer may upgrade by itself.
+    ``authority`` is the Safe or timelock through which an upgrade goes, or a path of them; ``None`` when the deployer
+    may upgrade by itself, or the chain shows who owns the proxy.
     """
 
     name: str
@@ -128,3 +129,5 @@ class EvmUnits:
     contracts: tuple[ContractUnit, ...] = ()
     calls: tuple[CallUnit, ...] = ()
     checks: tuple[Check, ...] = ()
+    handover: Value | None = None
+    """``[handover]``: who the deployer's rights move to in the end."""

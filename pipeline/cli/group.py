@@ -23,6 +23,10 @@ COMMANDS = {
     "deploy": ("pipeline.cli.deploy_cmd", "Release to a target: build, gates, plan, sign, deploy, verify, record."),
     "verify": ("pipeline.cli.verify_cmd", "Prove that the chain holds the bytes that were built."),
     "status": ("pipeline.cli.status_cmd", "Say what is live where, and what differs from this project."),
+    "proposals": (
+        "pipeline.cli.proposals_cmd",
+        "Show what waits for the owners of a Safe, or import their signatures.",
+    ),
     "record": ("pipeline.cli.record_cmd", "Show or verify release records."),
     "signer": ("pipeline.cli.signer_cmd", "Make an encrypted key, or show a target's signing address."),
     "localnet": ("pipeline.cli.localnet_cmd", "Keep the embedded local chain running, stop it, or begin anew."),

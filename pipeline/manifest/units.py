@@ -46,6 +46,7 @@ def _make(project: Project, target: Target) -> tuple[EvmUnits, list[ManifestInva
             *(maker.check(name, check) for name, check in spec.checks.items()),
             *(own.check(name, check) for name, check in target.units.target_checks.items()),
         ),
+        maker.value(spec.handover.to, ("handover", "to")) if spec.handover else None,
     )
     return units, [*maker.problems, *own.problems]
 
