@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,21 @@ class Chain:
             raise answer
         return answer
 
-    def send(self, to: str | None, data: bytes, sender: str = ACCOUNTS[0], value_wei: int = 0) -> dict[str, Any]:
+    def send(self, to: str | None, data: bytes, sender: str = ACCOUNTS[3], value_wei: int = 0) -> dict[str, Any]:
         request = {"from": sender, "input": "0x" + data.hex(), "value": hex(value_wei), "gas": hex(8_000_000)}
         if to:
             request["to"] = to
-        receipt: dict[str, Any] = self.ask("eth_getTransactionReceipt", self.ask("eth_sendTransaction", request))
-        assert receipt["status"] == "0x1", receipt
-        return receipt
+        return self.receipt(self.ask("eth_sendTransaction", request))
+
+    def receipt(self, transaction: str) -> dict[str, Any]:
+        """anvil may answer with nothing for a moment, also when it mines at once."""
+        for _ in range(500):
+            receipt: dict[str, Any] | None = self.ask("eth_getTransactionReceipt", transaction)
+            if receipt is not None:
+                assert receipt["status"] == "0x1", receipt
+                return receipt
+            time.sleep(0.01)
+        raise AssertionError(f"{transaction} was not mined")
 
     def read(self, to: str, signature: str, types: list[str] = [], values: list[Any] = []) -> bytes:  # noqa: B006
         data = keccak256(signature.encode())[:4] + encode(types, values)
@@ -83,7 +92,7 @@ def install(chain: Chain) -> None:
     presigned = json.loads((folder / "deployment.json").read_text())
     if not chain.code(presigned["address"]):
         chain.send(presigned["signerAddress"], b"", value_wei=presigned["gasPrice"] * presigned["gasLimit"])
-        chain.ask("eth_sendRawTransaction", presigned["transaction"])
+        chain.receipt(chain.ask("eth_sendRawTransaction", presigned["transaction"]))
     assert presigned["address"] != CREATE2_FACTORY
     for address, name in _CONTRACTS.items():
         init_code = bytes.fromhex(artifact(name)["bytecode"][2:])
