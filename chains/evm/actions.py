@@ -164,7 +164,8 @@ class EvmPlan:
     """Everything that is to happen on one EVM chain, and the observation it rests on.
 
     ``limits`` and ``estimate`` hold wei amounts as decimal strings, gas as integers. ``observed`` names the block the
-    plan was made at and every answer it used, so that the plan is a function of its inputs.
+    plan was made at and every answer it used, so that the plan is a function of its inputs. ``handover`` is who the
+    deployer's rights are to have moved to when the release is complete.
     """
 
     chain: Mapping[str, Any]
@@ -176,6 +177,7 @@ class EvmPlan:
     estimate: Mapping[str, Any]
     observed: Mapping[str, Any]
     proposals: tuple[Proposal, ...] = ()
+    handover: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -188,6 +190,7 @@ class EvmPlan:
             "estimate": dict(self.estimate),
             "observed": dict(self.observed),
             **({"proposals": [p.to_json() for p in self.proposals]} if self.proposals else {}),
+            **({"handover": self.handover} if self.handover else {}),
         }
 
     @classmethod
@@ -202,6 +205,7 @@ class EvmPlan:
             estimate=data["estimate"],
             observed=data["observed"],
             proposals=tuple(Proposal.from_json(p) for p in data.get("proposals", ())),
+            handover=data.get("handover"),
         )
 
     @property

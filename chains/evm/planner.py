@@ -18,6 +18,7 @@ from chains.evm.address import CREATE2_FACTORY, address_bytes, create2_address, 
 from chains.evm.artifacts import Artifact, link
 from chains.evm.authority import Authorities, AuthorityUnusable
 from chains.evm.dag import library_units, order, reach
+from chains.evm.handover import Heir, handed_over
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
 from chains.evm.proposal import Proposal
@@ -69,6 +70,9 @@ class Draft:
     checks: tuple[PlannedCheck, ...]
     reads: tuple[Mapping[str, Any], ...] = ()
     proposals: tuple[Proposal, ...] = ()
+    live: Mapping[str, LiveUnit] = field(default_factory=dict)
+    fresh: frozenset[str] = frozenset()
+    handover: str | None = None
 
 
 @dataclass
@@ -214,6 +218,15 @@ class _Layout:
         except (RpcFault, ValueError):
             return None
         return owner if owner != self.deployer else None
+
+    def hand_over(self, heir: Heir) -> None:
+        """The deployer's rights, given away. What the heir has to accept goes through it, where that can be planned."""
+        for action, for_heir in handed_over(heir, self.deployer, self.abi_at):
+            if not for_heir:
+                self.add(action)
+            elif heir.to.lower() not in self.fresh and self.authorities.known(heir.to):
+                self.waiting.hold(self.authorities.through(action, (heir.to,)))
+        self.add_due(None)
 
     # -- code ----------------------------------------------------------------------------------------------------
 
@@ -459,9 +472,16 @@ def _prefetch(node: Node, live: Mapping[str, LiveUnit]) -> None:
 
 
 def lay_out(
-    units: EvmUnits, sources: Sources, live: Mapping[str, LiveUnit], node: Node, *, deployer: str, nonce: int
+    units: EvmUnits,
+    sources: Sources,
+    live: Mapping[str, LiveUnit],
+    node: Node,
+    *,
+    deployer: str,
+    nonce: int,
+    heir: Heir | None = None,
 ) -> Draft:
-    """Order the units and turn what differs from ``live`` into actions, starting at ``nonce``.
+    """Order the units and turn what differs from ``live`` into actions, starting at ``nonce``; ``heir`` comes last.
 
     Raises a ``Refused`` for whatever does not fit (types, references, cycles, changed immutables) and
     ``LiveStateDrifted`` where the chain contradicts the journal.
@@ -478,6 +498,10 @@ def lay_out(
         else:
             layout.contract(unit)
     layout.add_due(None)
+    if heir is not None:
+        layout.hand_over(heir)
+    to = layout.address_of(units.handover, "[handover] to") if units.handover is not None else None
     checks = tuple(layout.check(c) for c in units.checks)
     actions, planned = tuple(layout.actions), tuple(layout.planned)
-    return Draft(actions, planned, checks, tuple(layout.reads), proposals_of(actions, authorities))
+    proposals = proposals_of(actions, authorities)
+    return Draft(actions, planned, checks, tuple(layout.reads), proposals, layout.live, frozenset(layout.fresh), to)

@@ -17,7 +17,15 @@ from chains.evm.actions import Action, PlannedCheck
 from chains.evm.node import quantity
 from chains.rpc import Rpc, RpcDown, RpcFault
 
-__all__ = ["CheckWouldFail", "Simulated", "SimulationUnsupported", "WouldRevert", "check_answers", "simulate"]
+__all__ = [
+    "CheckWouldFail",
+    "Simulated",
+    "SimulationUnsupported",
+    "WouldRevert",
+    "check_answers",
+    "preview",
+    "simulate",
+]
 
 _CREATE_INPUT = "0x365f5f37365f34f0806013573d5f5f3e3d5ffd5b5f5260205ff3"
 """Copies its input to memory, CREATEs it with the call's value, returns the address or reverts with the reason."""
@@ -68,16 +76,49 @@ def _block(action: Action, sender: str, seen_s: int) -> dict[str, Any]:
     return {"stateOverrides": overrides, "calls": [call], "blockOverrides": {"time": hex(seen_s)}}
 
 
-def _request(actions: Sequence[Action], checks: Sequence[PlannedCheck], sender: str, now_s: int) -> list[Any]:
+def _request(actions: Sequence[Action], reads: Sequence[tuple[str, bytes]], sender: str, now_s: int) -> list[Any]:
     blocks, seen_s = [], now_s
     for action in actions:
         seen_s += 1 + (action.ready.delay_s if action.ready else 0)
         blocks.append(_block(action, sender, seen_s))
-    reads = [{"from": sender, "to": c.to, "input": "0x" + c.data.hex()} for c in checks]
-    if reads:
+    calls = [{"from": sender, "to": to, "input": "0x" + data.hex()} for to, data in reads]
+    if calls:
         override = {sender: {"code": "0x"}}
-        blocks.append({"calls": reads, "stateOverrides": override, "blockOverrides": {"time": hex(seen_s + 1)}})
+        blocks.append({"calls": calls, "stateOverrides": override, "blockOverrides": {"time": hex(seen_s + 1)}})
     return [{"blockStateCalls": blocks, "validation": False, "traceTransfers": False}, "latest"]
+
+
+def _run(
+    rpc: Rpc, actions: Sequence[Action], reads: Sequence[tuple[str, bytes]], sender: str, now_s: int
+) -> list[Mapping[str, Any]]:
+    """One result for each action, then one for each read. Raises ``SimulationUnsupported``."""
+    try:
+        answer = rpc.read("eth_simulateV1", _request(actions, reads, sender, now_s))
+    except RpcFault as error:
+        raise SimulationUnsupported(str(error)) from error
+    try:
+        results = [call for block in answer for call in block["calls"]]
+    except (TypeError, KeyError) as error:
+        raise SimulationUnsupported("the node's answer has another form") from error
+    if len(results) != len(actions) + len(reads):
+        raise SimulationUnsupported("the node left calls out of its answer")
+    return results
+
+
+def preview(
+    rpc: Rpc, actions: Sequence[Action], reads: Sequence[tuple[str, bytes]], *, sender: str, now_s: int
+) -> tuple[list[bytes], list[Mapping[str, Any]]]:
+    """``(answers, logs)``: what ``reads`` (recipient, calldata) give after the actions, nothing where one reverts, and
+    the events of the actions in order. Nothing is judged. Raises ``SimulationUnsupported``."""
+    if not actions and not reads:
+        return [], []
+    results = _run(rpc, actions, reads, sender, now_s)
+    logs = [log for result in results[: len(actions)] for log in result.get("logs") or ()]
+    answers = [
+        bytes.fromhex(str(r.get("returnData", "0x"))[2:]) if quantity(r.get("status", "0x0")) == 1 else b""
+        for r in results[len(actions) :]
+    ]
+    return answers, logs
 
 
 def simulate(
@@ -97,22 +138,13 @@ def simulate(
     """
     if not actions and not checks:
         return Simulated((), 0)
-    try:
-        answer = rpc.read("eth_simulateV1", _request(actions, checks, sender, now_s))
-    except RpcFault as error:
-        raise SimulationUnsupported(str(error)) from error
-    try:
-        results = [call for block in answer for call in block["calls"]]
-    except (TypeError, KeyError) as error:
-        raise SimulationUnsupported("the node's answer has another form") from error
-    if len(results) != len(actions) + len(checks):
-        raise SimulationUnsupported("the node left calls out of its answer")
+    results = _run(rpc, actions, [(c.to, c.data) for c in checks], sender, now_s)
     filled = []
     for action, result in zip(actions, results, strict=False):
         _must_succeed(action, result, abis)
         gas = quantity(result["gasUsed"])
         # Up to a fifth of what a call needs can be refunded at its end (EIP-3529), and does not show in gasUsed.
-        needed = gas if action.kind != "call" else gas * 5 // 4
+        needed = gas if action.kind in {"create", "create2"} else gas * 5 // 4
         filled.append(replace(action, gas_estimate=gas, gas_limit=needed + needed * gas_margin_bps // 10_000))
     answers = [bytes.fromhex(str(r.get("returnData", "0x"))[2:]) for r in results[len(actions) :]]
     check_answers(checks, answers, would=True)

@@ -32,7 +32,14 @@ def make_plan(session: Session, bundle: Bundle, deployer: str) -> Plan:
     project, target = session.project, session.target
     units = _units(project, target)
     live = session.live()
-    body = session.chain.plan(units, bundle.artifact, live, deployer=deployer, genesis_hash=session.genesis_hash)
+    body = session.chain.plan(
+        units,
+        bundle.artifact,
+        live,
+        deployer=deployer,
+        genesis_hash=session.genesis_hash,
+        since=session.births(),
+    )
     commit = current_commit(project.root)
     return Plan(
         project=project.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,9 @@ class Vault:
     def upgrade(self, authority: str) -> None:
         self.ship.edit("ship.toml", 'source = "src/Vault.sol:Vault"', UPGRADE % authority)
         self.ship.edit("ship.toml", 'version = "1.2.0-rc.1"', 'version = "1.3.0"')
-        self.ship.edit("ship.toml", 'call = "version()(string)"\nequals = "1"', 'call = "version()(string)"\nequals = "2"')
+        self.ship.edit(
+            "ship.toml", 'call = "version()(string)"\nequals = "1"', 'call = "version()(string)"\nequals = "2"'
+        )
 
     def proposal(self) -> tuple[Path, dict[str, Any]]:
         (listed,) = [
@@ -57,7 +59,7 @@ class Vault:
 
     def sign(self, owner: str) -> None:
         """As the owner's wallet would, from the exported file alone."""
-        path, document = self.proposal()
+        _, document = self.proposal()
         signature = self.chain.sign_typed(owner, document["ship"]["typedData"])
         document["ship"]["signatures"].append({"owner": owner, "signature": signature})
         signed = self.ship.root / f"signed-by-{owner}.json"
@@ -74,8 +76,8 @@ class Vault:
 
 
 @pytest.fixture
-def vault(project: Project) -> Iterator[Callable[..., Vault]]:
-    yield lambda *owners, threshold: Vault(project("vault"), list(owners), threshold)
+def vault(project: Project) -> Callable[..., Vault]:
+    return lambda *owners, threshold: Vault(project("vault"), list(owners), threshold)
 
 
 def test_a_two_of_two_safe_upgrades_the_vault_once_both_owners_have_signed(vault: Callable[..., Vault]) -> None:
