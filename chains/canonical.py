@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
-__all__ = ["canonical", "digest", "pretty", "sha256_hex"]
+__all__ = ["canonical", "digest", "nesting", "pretty", "sha256_hex"]
+
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def _check(value: Any) -> None:
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool | int):
+        return
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+            raise TypeError("canonical JSON cannot hold half of a surrogate pair")
         return
     if isinstance(value, list | tuple):
         for item in value:
@@ -24,13 +31,26 @@ def _check(value: Any) -> None:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise TypeError(f"canonical JSON has string keys only, not {type(key).__name__}")
+            _check(key)
             _check(item)
         return
     raise TypeError(f"canonical JSON cannot hold {type(value).__name__}")
 
 
+def nesting(text: str) -> int:
+    """How deep arrays and objects nest in JSON or TOML ``text``, by brackets outside double quotes.
+
+    To be asked before a parser: parsers recurse, and how deep they can is not ours to know.
+    """
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\]{}]", _STRINGS.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
 def canonical(value: Any) -> bytes:
-    """``value`` as canonical JSON bytes (UTF-8, sorted keys, no spaces). Raises ``TypeError`` on floats and objects."""
+    """``value`` as canonical JSON bytes (UTF-8, sorted keys, no spaces). Raises ``TypeError`` on anything else."""
     _check(value)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 

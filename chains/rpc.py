@@ -9,15 +9,19 @@ no message: endpoints are named by their host.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import random
+import socket
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from chains.base import Clock, SystemClock
 from chains.errors import Refused, Resumable, printable
@@ -52,14 +56,58 @@ class RpcFault(Exception):
     """A JSON-RPC error object. ``data`` is the revert data (0x hex) where the node gave any."""
 
     def __init__(self, code: int, message: str, data: Any = None) -> None:
-        super().__init__(f"{printable(message, 300)} ({code})")
+        self.message = printable(message, 300).replace("\n", "\\n")  # a line break could pass for a line of ours
+        super().__init__(f"{self.message} ({code})")
         self.code = code
-        self.message = printable(message, 300)
         self.data = data if isinstance(data, str) else None
 
     @property
     def reverted(self) -> bool:
         return self.code == _REVERT or (self.data is not None and self.data.startswith("0x"))
+
+
+class _InTime:
+    """Bounds the wait for status line and headers: a socket's timeout starts anew with every byte that drips in."""
+
+    sock: socket.socket | None
+    timeout: Any
+
+    def getresponse(self) -> Any:
+        sock = self.sock
+        timer = threading.Timer(float(self.timeout), _shut_down, [sock])
+        timer.daemon = True
+        timer.start()
+        try:
+            return super().getresponse()  # type: ignore[misc]
+        finally:
+            timer.cancel()
+
+
+def _shut_down(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Http(_InTime, HTTPConnection):
+    pass
+
+
+class _Https(_InTime, HTTPSConnection):
+    pass
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Http
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Https
+
+
+def _pool() -> urllib3.PoolManager:
+    pool = urllib3.PoolManager(retries=False, maxsize=4)
+    pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    return pool
 
 
 @dataclass
@@ -71,15 +119,20 @@ class Endpoint:
     label: str = ""
     requests: int = 0
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
-    _pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False, maxsize=4))
+    _pool: urllib3.PoolManager = field(default_factory=_pool)
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise UrlRefused(
-                "an RPC endpoint is not an http:// or https:// URL", remedy="Correct `endpoints` under [rpc]."
-            )
-        self.label = self.label or (parts.hostname + (f":{parts.port}" if parts.port else ""))
+        refused = UrlRefused(
+            "an RPC endpoint is not an http:// or https:// URL", remedy="Correct `endpoints` under [rpc]."
+        )
+        try:
+            parts = urlsplit(self.url)
+            host, port = parts.hostname, parts.port
+        except ValueError:  # its text holds the URL, and that may hold a key
+            raise refused from None
+        if parts.scheme not in {"http", "https"} or not host or port == 0:
+            raise refused
+        self.label = self.label or (f"{host}:{port}" if port else host)
 
     def batch(self, requests: Sequence[Request]) -> list[Any | RpcFault]:
         """Answers in the order asked, an ``RpcFault`` in the place of a refused one. Raises ``RpcUnknown``."""
@@ -92,6 +145,8 @@ class Endpoint:
         calls = [{"jsonrpc": "2.0", "id": next(self._ids), "method": m, "params": p} for m, p in requests]
         single = len(calls) == 1
         reply = self._post(calls[0] if single else calls)
+        if not single and isinstance(reply, dict) and "error" in reply:
+            return [self._batch([request])[0] for request in requests]  # this node takes no batches, or none so long
         items = [reply] if single else reply
         if not isinstance(items, list):
             raise RpcUnknown(f"{self.label} answered a batch with something else")

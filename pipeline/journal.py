@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 from chains.base import Row
 from chains.canonical import canonical, sha256_hex
 from chains.errors import Refused, Resumable, Where
-from chains.files import fsync_folder
+from chains.files import fsync_folder, make_folder
 
 __all__ = ["GENESIS", "Journal", "JournalCorrupt", "JournalUnwritable", "read_rows"]
 
@@ -72,8 +72,8 @@ def _parse(path: Path, number: int, line: bytes, prev: str) -> tuple[Row, str]:
         raise _corrupt(path, number, f"row {number} has other fields than a journal row")
     try:
         sound = body["hash"] == _row_hash(body) and canonical(body) == line
-    except TypeError as error:
-        raise _corrupt(path, number, f"row {number} holds {error}") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _corrupt(path, number, f"row {number} holds what no row can: {error}") from error
     if not sound:
         raise _corrupt(path, number, f"row {number} does not match its hash")
     if body["prev"] != prev or body["seq"] != number - 1:
@@ -120,17 +120,20 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        created = not path.exists()
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._failed = False
         try:
+            make_folder(path.parent)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise self._unwritable(error.strerror or str(error)) from error
+        try:
             self._rows, self._head = self._recover()
+        except OSError as error:
+            os.close(self._descriptor)
+            raise self._unwritable(error.strerror or str(error)) from error
         except BaseException:
             os.close(self._descriptor)
             raise
-        if created:
-            fsync_folder(path.parent)
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -142,52 +145,56 @@ class Journal:
         return self._head
 
     def _recover(self) -> tuple[list[Row], str]:
+        """Read what is there and make sure that it is on disk before anyone acts on it.
+
+        The run before may have ended between a write and its fsync, or by a failed fsync after which the kernel holds
+        the pages for clean. So the last row is written once more, over itself: only then does an fsync speak for it.
+        """
         data = self.path.read_bytes()
         rows, head, used = read_rows(self.path, data)
         if used < len(data):
-            torn = data[used:]
-            aside = self.path.with_name(f"{self.path.name}.torn-{sha256_hex(torn)[:12]}")
-            aside.write_bytes(torn)
+            self._set_aside(data[used:])
             os.ftruncate(self._descriptor, used)
-            os.fsync(self._descriptor)
-        elif used > len(data):
-            os.pwrite(self._descriptor, b"\n", len(data))
-            os.fsync(self._descriptor)
+        whole = data[:used] if used <= len(data) else data + b"\n"
+        start = whole.rfind(b"\n", 0, max(used - 1, 0)) + 1
+        if os.pwrite(self._descriptor, whole[start:], start) != used - start:
+            raise OSError("short write")
+        os.fsync(self._descriptor)
+        fsync_folder(self.path.parent)
         self._size = used
         return rows, head
 
+    def _set_aside(self, torn: bytes) -> None:
+        """Keep what is cut off, for people to look at."""
+        aside = self.path.with_name(f"{self.path.name}.torn-{sha256_hex(torn)[:12]}")
+        aside.write_bytes(torn)
+
     def append(self, kind: str, data: Mapping[str, Any]) -> Row:
         """Add one row and make it durable. Raises ``JournalUnwritable``."""
-        return self.append_all([(kind, data)])[0]
-
-    def append_all(self, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Row]:
-        """Add rows with one write and one fsync."""
         if self._failed:
             raise self._unwritable("an earlier write failed")
-        rows, head, blob = [], self._head, b""
-        for offset, (kind, data) in enumerate(entries):
-            seq = len(self._rows) + offset
-            at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-            body = {"at": at, "data": dict(data), "kind": kind, "prev": head, "seq": seq}
-            head = _row_hash(body)
-            line = canonical({**body, "hash": head})
-            blob += line + b"\n"
-            rows.append(Row(seq, at, kind, json.loads(line)["data"]))
-        self._write(blob)
-        self._rows.extend(rows)
+        seq = len(self._rows)
+        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        body = {"at": at, "data": dict(data), "kind": kind, "prev": self._head, "seq": seq}
+        head = _row_hash(body)
+        line = canonical({**body, "hash": head})
+        self._write(line + b"\n")
+        row = Row(seq, at, kind, json.loads(line)["data"])
+        self._rows.append(row)
         self._head = head
-        return rows
+        return row
 
     def _write(self, blob: bytes) -> None:
+        self._failed = True  # until it has succeeded: an interrupt in the middle leaves a row nobody may build on
         try:
             written = os.pwrite(self._descriptor, blob, self._size)
             if written != len(blob):
                 raise OSError(f"short write: {written} of {len(blob)} bytes")
             os.fsync(self._descriptor)
         except OSError as error:
-            self._failed = True
-            raise self._unwritable(str(error)) from error
+            raise self._unwritable(error.strerror or str(error)) from error
         self._size += len(blob)
+        self._failed = False
 
     def _unwritable(self, why: str) -> JournalUnwritable:
         return JournalUnwritable(

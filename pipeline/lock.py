@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,10 +49,17 @@ def locked(path: Path, purpose: str) -> Iterator[None]:
                 where=Where(str(path)),
                 remedy="Wait for it, or stop it; the lock goes with the process, there is nothing to delete.",
             ) from error
+        except OSError as error:
+            raise FolderReadOnly(
+                f"the lock file cannot be locked: {error.strerror}",
+                where=Where(str(path)),
+                remedy="Keep the project on a file system with locks (a local disk).",
+            ) from error
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "purpose": purpose}
         holder["since"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        with suppress(OSError):  # a full disk: the lock holds all the same, only its holder stays unnamed
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(holder).encode(), 0)
         yield
     finally:
         os.close(descriptor)

@@ -149,6 +149,9 @@ def refuse_stale(saved: Plan, now: Plan) -> None:
             ("the chain", saved.body.chain, now.body.chain),
             ("the signer", saved.body.deployer, now.body.deployer),
             ("the signer's nonce", saved.body.observed["nonce"], now.body.observed["nonce"]),
+            ("the limits", saved.body.limits, now.body.limits),
+            ("the units", [u.to_json() for u in saved.body.units], [u.to_json() for u in now.body.units]),
+            ("the checks", saved.body.checks, now.body.checks),
             ("the actions", _intent(saved), _intent(now)),
         )
         if before != after
@@ -160,5 +163,6 @@ def refuse_stale(saved: Plan, now: Plan) -> None:
         )
 
 
-def _intent(plan: Plan) -> list[tuple[str, str, str | None]]:
-    return [(a.id, a.payload_digest, a.by) for a in plan.body.actions]
+def _intent(plan: Plan) -> list[dict[str, Any]]:
+    """Everything about the actions that a person approves; gas is estimated anew each time."""
+    return [{**action.to_json(), "gas_limit": None, "gas_estimate": None} for action in plan.body.actions]

@@ -53,10 +53,10 @@ def _proposals(body: EvmPlan) -> list[str]:
     lines = []
     for proposal in body.proposals:
         batch = f", a batch of {len(proposal.actions)}" if len(proposal.actions) > 1 else ""
+        agreeing = f"nonce {proposal.tx.nonce}, {proposal.threshold} of {len(proposal.owners)} owners"
         lines += [
             "",
-            f"  proposal {proposal.id} to the Safe {proposal.safe}{batch}: nonce {proposal.tx.nonce}, "
-            f"{proposal.threshold} of {len(proposal.owners)} owners",
+            f"  proposal {proposal.id} to the Safe {proposal.safe}{batch}: {agreeing}",
             f"         safeTxHash {proposal.hash}",
         ]
     return lines

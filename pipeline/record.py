@@ -17,7 +17,6 @@ from chains.errors import Refused, Where
 from chains.evm.actions import EvmPlan
 from chains.evm.live import live_units
 from chains.files import write_atomic
-from pipeline import __version__
 from pipeline.plan import Plan
 from pipeline.proposals.recording import executed_proposals, of_plan, transactions_by_others
 
@@ -82,7 +81,7 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
         "checks": proven.data["checks"],
         "cost": {"gas": gas, "wei": str(cost_wei)},
         "journal": {"rows": proven.seq + 1},
-        "ship": __version__,
+        "ship": proven.data["ship"],
     }
 
 

@@ -26,7 +26,7 @@ from pipeline.steps.approve import Approve
 from pipeline.steps.arguments import CheckArguments
 from pipeline.steps.build import Build
 from pipeline.steps.check import Check
-from pipeline.steps.deploy import Deploy, Sent
+from pipeline.steps.deploy import Deploy
 from pipeline.steps.gates import Judge
 from pipeline.steps.plan import Planning
 from pipeline.steps.preflight import Preflight
@@ -94,21 +94,21 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
         run(Approve(session, plan, tuple(r.to_json() for r in results), options.yes))
     outcome.plan, outcome.bundle = plan.digest, bundle.digest
     # 6. Every transaction through the journal onto the chain.
-    sent = _send(session, plan, bundle, options, outcome, run)
+    _send(session, plan, bundle, options, outcome, run)
     # 7. Our own proof of the bytes. 8. The project's checks. 9. The record.
-    proofs = run(Verify(session, plan, bundle, sent))
+    proofs = run(Verify(session, plan))
     checks = run(Check(session, plan))
     recorded = run(Record(session, plan, proofs, checks))
     outcome.record = str(recorded.path.relative_to(session.project.root))
 
 
-def _send(session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, outcome: Outcome, run: Runner) -> Sent:
+def _send(session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, outcome: Outcome, run: Runner) -> None:
     if not plan.body.actions:
         run.skip(Deploy.title, Skip("nothing to send"))
-        return Sent({}, 0)
+        return
     step = Deploy(session, plan, bundle, options.password)
     try:
-        return run(step)
+        run(step)
     finally:
         outcome.sent = step.sent
 

@@ -11,7 +11,7 @@ __all__ = ["render_verified"]
 
 _REEXECUTION = {
     "match": "re-execution",
-    "differs": "re-execution differs: its constructor depends on the chain's state",
+    "differs": "re-execution differs where its constructor read its own address or the chain",
     "unavailable": "not re-executed",
 }
 
@@ -24,6 +24,16 @@ def render_verified(verified: Verified) -> list[str]:
     rows: list[Row] = [
         (state_cell(p.state), p.creation.name, p.creation.address, f"v{p.creation.plan.version}", _note(p))
         for p in verified.proofs
+    ]
+    rows += [
+        (
+            state_cell("ok" if s.passed else "failed"),
+            f"{s.name} slot",
+            s.found,
+            "",
+            "in use" if s.passed else "not recorded",
+        )
+        for s in verified.slots
     ]
     proven = len(verified.of("proven"))
     exact = sum(p.proof is not None and p.proof.reexecution == "match" for p in verified.of("proven"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from chains.errors import NeedsPerson, Refused
+from chains.evm.chain import CheckResult
 from pipeline.bundle import load_bundle
 from pipeline.manifest.project import load_project
 from pipeline.manifest.target import load_target
@@ -43,6 +44,8 @@ class Verified:
     target: str
     chain: dict[str, Any]
     proofs: Sequence[Proven]
+    slots: Sequence[CheckResult]
+    """Raw implementation, admin and beacon slots: without them a proven implementation need not be the one in use."""
 
     def of(self, state: str) -> list[Proven]:
         return [p for p in self.proofs if p.state == state]
@@ -53,8 +56,9 @@ class Verified:
             "kind": "contract-ship/verify",
             "target": self.target,
             "chain": self.chain,
-            "ok": all(p.state == "proven" for p in self.proofs),
+            "ok": all(p.state == "proven" for p in self.proofs) and all(s.passed for s in self.slots),
             "contracts": [p.to_json() for p in self.proofs],
+            "slots": [{"name": s.name, "address": s.to, "found": s.found, "as_recorded": s.passed} for s in self.slots],
         }
 
     def raise_problems(self) -> None:
@@ -64,6 +68,11 @@ class Verified:
                 f"{len(failed)} of {len(self.proofs)} contracts on {self.target} are not what was built: "
                 + "; ".join(f"{p.creation.name} at {p.creation.address}" for p in failed),
                 remedy="Do not use these contracts. Ask a second node; if it agrees, find out what deployed them.",
+            )
+        if moved := [s for s in self.slots if not s.passed]:
+            raise ProofsFailed(
+                "; ".join(f"{s.name}: {s.to} uses {s.found}, which is not what was deployed" for s in moved),
+                remedy="Somebody upgraded it outside ship. Find out who, before anybody uses it: `ship status` shows more.",
             )
         if missing := self.of("missing"):
             digests = sorted({p.creation.plan.bundle[:12] for p in missing})
@@ -84,7 +93,7 @@ def verify_target(root: Path, name: str, ui: Ui) -> Verified:
         proofs = tuple(prove_live(session.chain.rpc, creations, partial(load_bundle, session.state.project.bundles)))
         identity = session.chain.identity
         chain = {"name": identity.name, "id": identity.id, "genesis_hash": session.genesis_hash}
-        return Verified(name, chain, proofs)
+        return Verified(name, chain, proofs, tuple(session.chain.check_slots(session.live().values())))
 
 
 def _plans(session: Session) -> dict[str, Plan]:

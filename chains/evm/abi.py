@@ -6,6 +6,7 @@ into words. Source: Solidity documentation, "Contract ABI Specification".
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -62,12 +63,11 @@ class AbiType:
 
     @classmethod
     def from_text(cls, text: str) -> AbiType:
-        """From a signature's spelling, e.g. ``(uint256,address)[]``."""
-        if not text.startswith("("):
-            return cls("", {"uint": "uint256", "int": "int256"}.get(text, text))
-        inner = text[1 : text.rindex(")")]
-        components = tuple(cls.from_text(part) for part in _split(inner))
-        return cls("", f"({','.join(c.type for c in components)}){text[text.rindex(')') + 1 :]}", components)
+        """From a signature's spelling, e.g. ``(uint256,address)[]``. Raises ``ValueError``."""
+        kind, end = _read_type(text, 0)
+        if end != len(text):
+            raise ValueError(f"not an ABI type: {text}")
+        return kind
 
     def item(self) -> AbiType:
         """The element type of an array type."""
@@ -87,48 +87,63 @@ class Function:
         return f"{self.name}({','.join(i.type for i in self.inputs)})"
 
 
-def _split(text: str) -> list[str]:
-    """Split at top-level commas."""
-    parts, depth, start = [], 0, 0
-    for position, char in enumerate(text):
-        depth += (char == "(") - (char == ")")
-        if char == "," and depth == 0:
-            parts.append(text[start:position])
-            start = position + 1
-    return [*parts, text[start:]] if text else []
+_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
+_WORD = re.compile(r"[a-z]+[0-9x]*")
+_BRACKETS = re.compile(r"(?:\[(?:[1-9][0-9]*)?\])*")
+_ALIASES = {"uint": "uint256", "int": "int256", "fixed": "fixed128x18", "ufixed": "ufixed128x18"}
 
 
-_SIGNATURE = re.compile(r"^([A-Za-z_$][A-Za-z0-9_$]*)\(([A-Za-z0-9_,()\[\]]*?)\)(?:\(([A-Za-z0-9_,()\[\]]*)\))?$")
+def _read_type(text: str, at: int) -> tuple[AbiType, int]:
+    """The type that starts at ``at``, and where it ends. Raises ``ValueError``."""
+    components: tuple[AbiType, ...] = ()
+    if text.startswith("(", at):
+        components, at = _read_types(text, at)
+        base = f"({','.join(c.type for c in components)})"
+    elif word := _WORD.match(text, at):
+        base, at = _ALIASES.get(word[0], word[0]), word.end()
+    else:
+        raise ValueError(f"no type at {text[at:]!r}")
+    brackets = _BRACKETS.match(text, at)
+    assert brackets
+    return AbiType("", base + brackets[0], components), brackets.end()
+
+
+def _read_types(text: str, at: int) -> tuple[tuple[AbiType, ...], int]:
+    """The types between the parentheses that open at ``at``, and where they close. Raises ``ValueError``."""
+    if not text.startswith("(", at):
+        raise ValueError(f"no parenthesis at {text[at:]!r}")
+    if text.startswith("()", at):
+        return (), at + 2
+    kind, at = _read_type(text, at + 1)
+    kinds = [kind]
+    while text.startswith(",", at):
+        kind, at = _read_type(text, at + 1)
+        kinds.append(kind)
+    if not text.startswith(")", at):
+        raise ValueError(f"not closed at {text[at:]!r}")
+    return tuple(kinds), at + 1
 
 
 def parse_signature(text: str) -> Function:
     """``name(types)`` or ``name(types)(return types)``. Raises ``AbiMismatch``."""
-    compact = text.replace(" ", "")
-    match = _SIGNATURE.match(compact)
-    name_end = compact.find("(")
-    if match and name_end > 0:
-        # The lazy match may stop inside a nested tuple: find the parenthesis that closes the inputs.
-        depth = 0
-        for position in range(name_end, len(compact)):
-            depth += (compact[position] == "(") - (compact[position] == ")")
-            if depth == 0:
-                break
-        rest = compact[position + 1 :]
-        if depth == 0 and (not rest or (rest[0] == "(" and rest[-1] == ")")):
-            inputs = tuple(AbiType.from_text(p) for p in _split(compact[name_end + 1 : position]))
-            outputs = tuple(AbiType.from_text(p) for p in _split(rest[1:-1]))
-            for kind in (*inputs, *outputs):
-                _known(kind, text)
-            return Function(compact[:name_end], inputs, outputs)
-    raise AbiMismatch(
-        f"`{text}` is not a function signature",
-        remedy="Write it as `name(type,type)`, and a read as `name(type)(return type)`.",
-    )
-
-
-def _known(kind: AbiType, where: str) -> None:
-    if not is_encodable_type(kind.type):
-        raise AbiMismatch(f"`{kind.type}` in `{where}` is not an ABI type", remedy="Correct the signature.")
+    compact = re.sub(r"\s*([(),])\s*", r"\1", text.strip())
+    name = _NAME.match(compact)
+    outputs: tuple[AbiType, ...] = ()
+    try:
+        inputs, end = _read_types(compact, name.end() if name else 0)
+        if end < len(compact):
+            outputs, end = _read_types(compact, end)
+        if name is None or end != len(compact):
+            raise ValueError("something before or after it")
+        unknown = next((k for k in (*inputs, *outputs) if not is_encodable_type(k.type)), None)
+    except (ValueError, RecursionError) as error:
+        raise AbiMismatch(
+            f"`{printable(text, 200)}` is not a function signature",
+            remedy="Write it as `name(type,type)`, and a read as `name(type)(return type)`.",
+        ) from error
+    if unknown:
+        raise AbiMismatch(f"`{unknown.type}` in `{text}` is not an ABI type", remedy="Correct the signature.")
+    return Function(name[0], inputs, outputs)
 
 
 def selector(function: Function) -> bytes:
@@ -320,23 +335,19 @@ def explain_revert(data: bytes, abis: Iterable[Sequence[Mapping[str, Any]]]) -> 
     if not data:
         return "reverted without a reason"
     head, body = data[:4], data[4:]
-    try:
+    with contextlib.suppress(ValueError):  # data that only looks like a known error is shown as it is
         if head == b"\x08\xc3\x79\xa0":
             return f'reverted: "{printable(decode([AbiType("", "string")], body)[0], 300)}"'
         if head == b"\x4e\x48\x7b\x71":
             number = decode([AbiType("", "uint256")], body)[0]
             return f"panicked: {_PANICS.get(number, 'unknown code')} (0x{number:02x})"
-        for abi in abis:
-            for entry in abi:
-                if entry.get("type") != "error":
-                    continue
-                inputs = tuple(AbiType.from_abi(i) for i in entry.get("inputs", ()))
-                if selector(Function(str(entry["name"]), inputs)) == head:
-                    values = decode(inputs, body)
-                    shown = ", ".join(f"{i.name or i.type}={jsonable(v)}" for i, v in zip(inputs, values, strict=True))
-                    return f"reverted: {entry['name']}({shown})"
-    except ValueError:
-        pass  # data that only looks like a known error is shown as it is
+    for entry in (entry for abi in abis for entry in abi if entry.get("type") == "error"):
+        inputs = tuple(AbiType.from_abi(i) for i in entry.get("inputs", ()))
+        if selector(Function(str(entry["name"]), inputs)) == head:
+            with contextlib.suppress(ValueError):
+                values = decode(inputs, body)
+                shown = ", ".join(f"{i.name or i.type}={jsonable(v)}" for i, v in zip(inputs, values, strict=True))
+                return printable(f"reverted: {entry['name']}({shown})", 600)
     return f"reverted with unknown data 0x{data[:64].hex()}{'…' if len(data) > 64 else ''}"
 
 

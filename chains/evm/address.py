@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import rlp
-from Crypto.Hash import keccak as _keccak
+
+from chains.evm.hashing import checksum, keccak256
 
 __all__ = ["CREATE2_FACTORY", "address_bytes", "checksum", "create2_address", "create_address", "keccak256"]
 
 CREATE2_FACTORY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 """The deterministic deployment proxy: calldata is salt ++ init code, it returns the 20 address bytes."""
-
-
-def keccak256(data: bytes) -> bytes:
-    """keccak-256 (the pre-standard padding, as Ethereum uses it)."""
-    return _keccak.new(digest_bits=256, data=data).digest()
-
-
-def checksum(address: bytes | str) -> str:
-    """The EIP-55 form of a 20-byte address."""
-    raw = address if isinstance(address, bytes) else bytes.fromhex(address.removeprefix("0x"))
-    if len(raw) != 20:
-        raise ValueError(f"an address has 20 bytes, not {len(raw)}")
-    digits = raw.hex()
-    weights = keccak256(digits.encode()).hex()
-    return "0x" + "".join(d.upper() if int(w, 16) >= 8 else d for d, w in zip(digits, weights, strict=False))
 
 
 def address_bytes(address: str) -> bytes:

@@ -44,6 +44,9 @@ class Authorities:
     _safes: dict[str, SafeState | None] = field(default_factory=dict)
     _locks: dict[str, Timelock | None] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.deployer = checksum(self.deployer)
+
     def safe(self, address: str) -> SafeState | None:
         if address not in self._safes:
             self.chain_id = self.chain_id or quantity(self.node.rpc.read("eth_chainId", []))
@@ -111,8 +114,7 @@ class Authorities:
             data=operation.schedule(lock.delay_s), effect={}, needs_code=(lock.address,), ready=None,
         )  # fmt: skip
         execute = replace(
-            base, id=f"{base.id}.execute", title=f"execute: {base.title}", to=lock.address, value_wei=0,
-            data=operation.execute(), needs_code=(lock.address, *base.needs_code),
+            base, id=f"{base.id}.execute", title=f"execute: {base.title}", to=lock.address, data=operation.execute(), needs_code=(lock.address, *base.needs_code),
             ready=Ready(lock.address, operation.is_ready(), lock.delay_s),
         )  # fmt: skip
         actions = []

@@ -12,15 +12,15 @@ from chains.evm.actions import Action, EvmPlan, PlannedCheck
 from chains.evm.address import checksum
 from chains.evm.fees import CostAboveCap, FeeCaps, InsufficientFunds, current_fees, ether
 from chains.evm.handover import Heir, will_hold
-from chains.evm.lifecycle import TxState
 from chains.evm.live import LiveUnit
+from chains.evm.looking import Finality
 from chains.evm.node import Node, check_identity
 from chains.evm.planner import Draft, Sources, lay_out
 from chains.evm.proxies import expected_slots
-from chains.evm.sender import Finality, Sender, SendSettings, TransactionSigner
+from chains.evm.sender import Sender, SendSettings, TransactionSigner
 from chains.evm.simulate import SimulationUnsupported, shown, simulate
 from chains.evm.units import EvmUnits
-from chains.evm.verify.bytecode import Proof, prove_creation, runtime_problem
+from chains.evm.verify.bytecode import runtime_problem
 from chains.rpc import Rpc, RpcDown, RpcFault, RpcUnknown
 
 __all__ = ["ChainIdentity", "CheckResult", "EvmChain", "EvmPolicy", "NoSimulation"]
@@ -95,21 +95,26 @@ class EvmChain:
     def confirm_identity(self) -> str:
         """Check chain id and genesis block on every endpoint that answers; gives the genesis hash.
 
-        Raises ``WrongChain`` if one serves another chain, ``RpcDown`` if none answers.
+        Raises ``WrongChain`` if one serves another chain, ``RpcDown`` if none answers within the patience of the run.
         """
-        genesis, problems = None, []
-        for endpoint in self.rpc.endpoints:
-            try:
-                genesis = check_identity(endpoint, self.identity.id, self.identity.genesis_hash or genesis)
-            except RpcUnknown as error:
-                problems.append(str(error))
-        if genesis is None:
-            raise RpcDown(
-                f"no endpoint of {self.identity.name} answers: {'; '.join(problems)}",
-                done="Nothing was sent.",
-                remedy="Check the target's [rpc] endpoints; `ship doctor` tries each of them.",
-            )
-        return genesis
+        deadline_s = self.clock.monotonic_s() + self.rpc.patience_s
+        while True:
+            genesis, problems = None, []
+            for endpoint in self.rpc.endpoints:
+                try:
+                    genesis = check_identity(endpoint, self.identity.id, self.identity.genesis_hash or genesis)
+                except RpcUnknown as error:
+                    problems.append(str(error))
+            if genesis is not None:
+                return genesis
+            if self.clock.monotonic_s() >= deadline_s:
+                break
+            self.clock.sleep_s(min(1.0, self.rpc.patience_s / 10))
+        raise RpcDown(
+            f"no endpoint of {self.identity.name} answers: {'; '.join(problems)}",
+            done="Nothing was sent.",
+            remedy="Check the target's [rpc] endpoints; `ship doctor` tries each of them.",
+        )
 
     # -- plan ----------------------------------------------------------------------------------------------------
 
@@ -247,27 +252,12 @@ class EvmChain:
                 foreign_after_s=5.0 if local else max(30.0, 10 * self.identity.block_time_s),
                 legacy_fees=self.identity.legacy_fees,
             ),
-            caps=self.policy.caps,
+            caps=self.policy.caps.within(plan.limits),
             prove=lambda action, code: runtime_problem(sources(str(action.source)), action, code),
             abis=[sources(a.source).abi for a in plan.actions if a.source],
         )
 
     # -- prove and observe ---------------------------------------------------------------------------------------
-
-    def prove(self, plan: EvmPlan, states: Mapping[str, TxState], sources: Sources) -> list[Proof]:
-        """Our own proof of every contract the plan created."""
-        proofs = []
-        for action in plan.actions:
-            if action.source is None:
-                continue
-            mined = states[action.id].mined
-            assert mined is not None
-            proofs.append(
-                prove_creation(
-                    self.rpc, sources(action.source), action, sender=plan.deployer, transaction_hash=mined.hash
-                )
-            )
-        return proofs
 
     def check(self, checks: Sequence[PlannedCheck]) -> list[CheckResult]:
         """Read every check in one batch."""

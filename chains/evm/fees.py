@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from chains.errors import Refused, Resumable
 from chains.evm.node import quantity
 from chains.evm.transaction import Fees
-from chains.rpc import Rpc, RpcFault
+from chains.rpc import Rpc, RpcDown
 
 __all__ = ["BaseFeeAboveCap", "FeeCaps", "InsufficientFunds", "bump", "current_fees", "ether"]
 
@@ -44,24 +45,40 @@ class FeeCaps:
     max_priority_wei: int | None = None
     max_cost_wei: int | None = None
 
+    def within(self, limits: Mapping[str, Any]) -> FeeCaps:
+        """The tighter of these and a plan's ``limits``: what was approved holds, whatever the manifest says by now."""
+
+        def tighter(own_wei: int | None, name: str) -> int | None:
+            bounds = [own_wei, *(int(v) for v in [limits.get(name)] if v is not None)]
+            return min((b for b in bounds if b is not None), default=None)
+
+        return FeeCaps(
+            tighter(self.max_fee_wei, "max_fee_per_gas_wei"),
+            tighter(self.max_priority_wei, "max_priority_fee_per_gas_wei"),
+            tighter(self.max_cost_wei, "max_cost_wei"),
+        )
+
 
 def current_fees(rpc: Rpc, caps: FeeCaps, *, legacy: bool = False) -> tuple[Fees, int]:
     """``(fees to offer, base fee in wei)``. The offer survives the base fee doubling, within the caps.
 
-    Raises ``BaseFeeAboveCap`` when even the base fee does not fit under the cap.
+    Raises ``BaseFeeAboveCap`` when even the base fee does not fit under the cap, ``RpcDown`` when no node says.
     """
-    if not legacy:
-        history = rpc.read_all([("eth_feeHistory", [hex(_HISTORY_BLOCKS), "latest", [_REWARD_PERCENTILE]])])[0]
-        if isinstance(history, dict) and history.get("baseFeePerGas"):
-            base_wei = quantity(history["baseFeePerGas"][-1])
-            if base_wei or history.get("reward"):
-                return _offer(base_wei, _priority(history.get("reward") or []), caps), base_wei
-    price = rpc.read_all([("eth_gasPrice", [])])[0]
-    if isinstance(price, RpcFault):
-        raise price
-    price_wei = quantity(price)
+    try:
+        if not legacy:
+            history = rpc.read_all([("eth_feeHistory", [hex(_HISTORY_BLOCKS), "latest", [_REWARD_PERCENTILE]])])[0]
+            if isinstance(history, dict) and history.get("baseFeePerGas"):
+                base_wei = quantity(history["baseFeePerGas"][-1])
+                if base_wei or history.get("reward"):
+                    return _offer(base_wei, _priority(history.get("reward") or []), caps), base_wei
+        price_wei = quantity(rpc.read_all([("eth_gasPrice", [])])[0])
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise RpcDown(
+            f"the node says nothing usable about fees: {error}", remedy="Check the endpoint with `ship doctor`."
+        ) from error
     _within_cap(price_wei, caps)
-    return Fees(min(price_wei * 5 // 4, caps.max_fee_wei or price_wei * 2), None), price_wei
+    offer_wei = price_wei * 5 // 4
+    return Fees(offer_wei if caps.max_fee_wei is None else min(offer_wei, caps.max_fee_wei), None), price_wei
 
 
 def _priority(rewards: Sequence[Sequence[str]]) -> int:
@@ -91,7 +108,7 @@ def bump(fees: Fees, market: Fees, caps: FeeCaps) -> Fees | None:
     """Fees that may replace a pooled transaction: both raised by 12 % or to the market. ``None`` if the cap forbids."""
 
     def raised(old_wei: int, now_wei: int) -> int:
-        return max(-(-old_wei * (100 + _BUMP_PERCENT) // 100), now_wei)
+        return max(-(-old_wei * (100 + _BUMP_PERCENT) // 100), old_wei + 1, now_wei)
 
     max_wei = raised(fees.max_wei, market.max_wei)
     if caps.max_fee_wei is not None and max_wei > caps.max_fee_wei:

@@ -12,6 +12,7 @@ from typing import Any
 
 from chains.errors import Refused
 from chains.evm.actions import Action
+from chains.evm.address import checksum
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
 from chains.evm.proxies import encode_call
@@ -60,6 +61,7 @@ def will_hold(
 
     Raises ``SimulationUnsupported`` and what ``logs`` raises.
     """
+    deployer = checksum(deployer)
     if to == deployer:
         raise HandoverPointless(
             f"[handover] names {to}, which is the deployer itself",

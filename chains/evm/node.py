@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from chains.errors import Refused
 from chains.evm.address import address_bytes
 from chains.rpc import Endpoint, Rpc, RpcDown, RpcFault, RpcUnknown
 
-__all__ = ["Head", "Node", "WrongChain", "check_identity", "quantity"]
+__all__ = ["Head", "Node", "WrongChain", "block_hash", "check_identity", "hex_bytes", "quantity"]
 
 
 class WrongChain(Refused):
@@ -19,11 +20,30 @@ class WrongChain(Refused):
     code = "SHIP-N03"
 
 
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
+_DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
+
+
 def quantity(value: Any) -> int:
-    """A JSON-RPC quantity (0x hex) as an int. Raises ``ValueError`` on anything else."""
-    if not isinstance(value, str) or not value.startswith("0x"):
+    """A JSON-RPC quantity (0x hex, at most 256 bits) as an int. Raises ``ValueError`` on anything else."""
+    if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
         raise ValueError(f"not a quantity: {value!r:.40}")
     return int(value, 16)
+
+
+def hex_bytes(value: Any) -> bytes:
+    """JSON-RPC data (0x and pairs of hex digits) as bytes. Raises ``ValueError`` on anything else."""
+    if not isinstance(value, str) or not _DATA.fullmatch(value):
+        raise ValueError(f"not data: {value!r:.40}")
+    return bytes.fromhex(value[2:])
+
+
+def block_hash(value: Any) -> str:
+    """A block's hash as the node spells it. Raises ``ValueError`` on anything that is not 32 bytes of hex."""
+    if not isinstance(value, str) or not _HASH.fullmatch(value):
+        raise ValueError(f"not a block hash: {value!r:.40}")
+    return value.lower()
 
 
 @dataclass(frozen=True)
@@ -44,7 +64,7 @@ class Head:
         base = block.get("baseFeePerGas")
         return cls(
             quantity(block["number"]),
-            str(block["hash"]),
+            block_hash(block["hash"]),
             quantity(block["timestamp"]),
             quantity(base) if base is not None else None,
             quantity(block["gasLimit"]),
@@ -79,7 +99,7 @@ class Node:
                 f"the node refuses to read the chain: {answer}", remedy="Check the endpoint with `ship doctor`."
             )
         try:
-            return bytes.fromhex(str(answer).removeprefix("0x"))
+            return hex_bytes(answer)
         except ValueError as error:
             raise RpcDown(
                 "the node's answer is not hex data", remedy="Check the endpoint with `ship doctor`."
@@ -141,13 +161,15 @@ def check_identity(endpoint: Endpoint, chain_id: int, genesis_hash: str | None) 
             f"{endpoint.label} serves chain {found_id}, the target names chain {chain_id}",
             remedy="Point the target's [rpc] endpoints at its own chain.",
         )
-    if not isinstance(genesis, dict) or not isinstance(genesis.get("hash"), str):
-        raise RpcUnknown(f"{endpoint.label} does not serve the genesis block")
-    if genesis_hash is not None and genesis["hash"].lower() != genesis_hash.lower():
+    try:
+        found_hash = block_hash(genesis["hash"] if isinstance(genesis, dict) else None)
+    except (ValueError, KeyError) as error:
+        raise RpcUnknown(f"{endpoint.label} does not serve the genesis block") from error
+    if genesis_hash is not None and found_hash != genesis_hash.lower():
         raise WrongChain(
-            f"{endpoint.label} has the right chain id {chain_id} but another genesis block: {genesis['hash']}, "
+            f"{endpoint.label} has the right chain id {chain_id} but another genesis block: {found_hash}, "
             f"expected {genesis_hash}",
             remedy="This is another chain (a fork or a reset local node). Point the target at the right one; for the "
             "embedded local chain use `ship localnet reset`.",
         )
-    return str(genesis["hash"])
+    return found_hash

@@ -14,7 +14,7 @@ from chains.canonical import sha256_hex
 from chains.errors import NeedsPerson, Refused
 from chains.evm.abi import AbiType, constructor_types, decode, encode, find_function, jsonable, selector
 from chains.evm.actions import Action, Change, PlannedCheck, PlannedUnit
-from chains.evm.address import CREATE2_FACTORY, address_bytes, create2_address, create_address
+from chains.evm.address import CREATE2_FACTORY, address_bytes, checksum, create2_address, create_address
 from chains.evm.artifacts import Artifact, link
 from chains.evm.authority import Authorities, AuthorityUnusable
 from chains.evm.dag import library_units, order, reach
@@ -152,7 +152,7 @@ class _Layout:
             to, data, kind = CREATE2_FACTORY, salt + init_code, "create2"
         merged = {"created": {digest: address}, **effect(address)}
         self.live[unit] = self.live.get(unit, LiveUnit(unit)).merge(merged)
-        if salt is not None and self.node.code(address):
+        if salt is not None and self.has_code(address):  # also where an earlier unit of this plan puts the same code
             return address
         self.add(
             Action(
@@ -217,7 +217,7 @@ class _Layout:
             owner = str(decode([AbiType("", "address")], answer)[0])
         except (RpcFault, ValueError):
             return None
-        return owner if owner != self.deployer else None
+        return owner if owner != checksum(self.deployer) else None
 
     def hand_over(self, heir: Heir) -> None:
         """The deployer's rights, given away. What the heir has to accept goes through it, where that can be planned."""
@@ -356,6 +356,8 @@ class _Layout:
         assert before.address
         self.still_there(unit.name, before.address)
         self.not_drifted(unit, before)
+        if before.implementation:
+            self.still_there(f"the implementation of {unit.name}", before.implementation)
         implementation, digest = self.implementation(unit, artifact)
         if digest == before.implementation_init_code:
             return "unchanged", f"live at {before.address}, implementation {implementation}"
@@ -397,6 +399,14 @@ class _Layout:
                     f"{unit.name} at {before.address} has {name} 0x{found[-20:].hex()}, recorded was {address}",
                     remedy="Somebody changed it outside ship. `ship status` shows the difference; settle it before "
                     "deploying.",
+                )
+        if before.beacon and before.implementation:
+            shown = self.node.call(before.beacon, encode_call("implementation", [], []))
+            if shown[-20:] != address_bytes(before.implementation):
+                raise LiveStateDrifted(
+                    f"the beacon of {unit.name} at {before.beacon} has implementation 0x{shown[-20:].hex()}, recorded was "
+                    f"{before.implementation}",
+                    remedy="Somebody changed it outside ship. Settle it before deploying.",
                 )
 
     def call_unit(self, unit: CallUnit) -> None:

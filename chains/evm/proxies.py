@@ -74,9 +74,10 @@ def owns_admin(abi: Sequence[Mapping[str, Any]]) -> bool:
 
 def _has(abi: Sequence[Mapping[str, Any]], name: str, inputs: Sequence[str]) -> bool:
     for entry in abi:
-        if entry.get("type") == "function" and entry.get("name") == name:
-            if [AbiType.from_abi(i).type for i in entry.get("inputs", ())] == list(inputs):
-                return True
+        if entry.get("type") != "function" or entry.get("name") != name:
+            continue
+        if [AbiType.from_abi(i).type for i in entry.get("inputs", ())] == list(inputs):
+            return True
     return False
 
 

@@ -161,7 +161,7 @@ def rights_of(
     ``since`` gives, by unit, the block it was deployed in, so that events need not be searched from the beginning.
     Raises ``LogsUnavailable``, ``RpcDown``.
     """
-    places = places_of(units)
+    account, places = checksum(account), places_of(units)
 
     def read_all(reads: Sequence[Read]) -> list[bytes]:
         requests: list[tuple[str, list[Any]]] = [

@@ -11,31 +11,31 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from chains.base import Clock, Journal, Progress
-from chains.errors import NeedsPerson, Resumable
+from chains.errors import NeedsPerson, Refused, Resumable
 from chains.evm.abi import explain_revert
 from chains.evm.actions import Action, EvmPlan
 from chains.evm.address import keccak256
-from chains.evm.fees import BaseFeeAboveCap, FeeCaps, bump, current_fees
+from chains.evm.fees import BaseFeeAboveCap, FeeCaps, bump, current_fees, ether
+from chains.evm.foreign import used_by
 from chains.evm.lifecycle import Mined, TxState, apply, fold
-from chains.evm.node import Head, quantity
+from chains.evm.looking import Finality, look
+from chains.evm.node import hex_bytes
 from chains.evm.reconcile import Decision, Seen, reconcile
 from chains.evm.transaction import Fees, SignedTransaction, UnsignedTransaction
 from chains.rpc import Rpc, RpcFault, RpcUnknown
 
 __all__ = [
     "ActionReverted",
-    "Finality",
     "NonceTaken",
     "NotReady",
     "SendSettings",
     "Sender",
+    "SignerMismatch",
+    "SigningStopped",
     "StillPending",
     "TransactionSigner",
     "WrongCode",
 ]
-
-Finality = int | str
-"""A number of confirmations (1 = the block it is in), or a block tag: ``latest``, ``safe``, ``finalized``."""
 
 
 class ActionReverted(NeedsPerson):
@@ -68,10 +68,16 @@ class NotReady(Resumable):
     code = "SHIP-E24"
 
 
-class ChainChanged(Resumable):
-    """SHIP-E25: the endpoint began to serve another chain in the middle of a run."""
+class SignerMismatch(Refused):
+    """SHIP-E26: the key at hand is not the one the plan was made for."""
 
-    code = "SHIP-E25"
+    code = "SHIP-E26"
+
+
+class SigningStopped(Resumable):
+    """SHIP-E27: a signature was refused after earlier transactions of the plan had been signed."""
+
+    code = "SHIP-E27"
 
 
 class TransactionSigner(Protocol):
@@ -88,8 +94,9 @@ class SendSettings:
     """Pace and patience; all ``_s`` are seconds.
 
     ``window`` transactions may be in flight. A transaction is sent again ``resend_after_s`` after no node knows it,
-    replaced with higher fees after ``stuck_after_s``; a used nonce without a receipt of ours is called foreign after
-    ``foreign_after_s``; the run stops resumably when nothing changed for ``wait_s``.
+    replaced with higher fees after ``stuck_after_s``. What only a person can settle (a nonce used by another
+    transaction, wrong code) must be seen for ``foreign_after_s``, and then shown by every endpoint that answers. The
+    run stops resumably when the chain moved nothing for ``wait_s``.
     """
 
     finality: Finality
@@ -124,25 +131,33 @@ class Sender:
     states: dict[str, TxState] = field(default_factory=dict)
     sent: int = 0
     _sent_at_s: dict[str, float] = field(default_factory=dict)
-    _foreign_since_s: dict[str, float] = field(default_factory=dict)
+    _offered_at_s: dict[str, float] = field(default_factory=dict)
+    _handed: set[str] = field(default_factory=set)
+    _doubt_since_s: dict[str, float] = field(default_factory=dict)
     _fees: Fees | None = None
     _hint: str = ""
 
     def run(self) -> dict[str, TxState]:
         """Until every action is final. Raises one of this module's errors, each leaving a resumable journal."""
+        if self.signer.address.lower() != self.plan.deployer.lower():
+            raise SignerMismatch(
+                f"the signer is {self.signer.address}, the plan was made for {self.plan.deployer}",
+                remedy="Use the key the plan was made for, or make a new plan with `ship deploy --replan`.",
+            )
         self._fold()
         for state in self.states.values():
             if state.stage == "final":
                 self.progress.item(state.action, "final", "from an earlier run")
-        changed_s = self.clock.monotonic_s()
+        moved_s = self.clock.monotonic_s()
         while not self._finished():
-            seen = self._look()
+            seen = look(self.rpc, self.plan, self.states.values(), self.settings.finality)
             if seen is not None and self._turn(seen):
-                changed_s = self.clock.monotonic_s()
+                moved_s = self.clock.monotonic_s()
                 continue
-            self._raise_if_halted()
-            if self.clock.monotonic_s() - changed_s > self.settings.wait_s:
-                raise self._pending()
+            if self._halting() and not self._under_way():
+                raise self._halted()
+            if self.clock.monotonic_s() - moved_s > self.settings.wait_s:
+                raise self._halted() if self._halting() else self._pending()
             self.clock.sleep_s(self.settings.poll_s)
         return self.states
 
@@ -155,7 +170,7 @@ class Sender:
     def _write(self, kind: str, action: Action, data: Mapping[str, Any]) -> None:
         row = self.journal.append(kind, {"plan": self.digest, "action": action.id, "nonce": action.nonce, **data})
         self.states[action.id] = apply(self.states[action.id], row)
-        self.progress.item(action.id, self.states[action.id].stage, "")
+        self.progress.item(action.id, self.states[action.id].stage, _note(self.states[action.id]))
 
     def _finished(self) -> bool:
         return all(s.stage == "final" for s in self.states.values())
@@ -166,78 +181,41 @@ class Sender:
     def _in_flight(self) -> int:
         return sum(s.stage == "signed" for s in self.states.values())
 
-    # -- looking -------------------------------------------------------------------------------------------------
-
-    def _look(self) -> Seen | None:
-        """One look at the chain in two batches, or ``None`` when the answers make no sense."""
-        waiting = [s for s in self.states.values() if s.stage in {"signed", "mined"}]
-        hashes = [a.hash for s in waiting for a in s.attempts]
-        pending = [s.attempts[-1].hash for s in waiting if s.stage == "signed"]
-        tag = self.settings.finality if isinstance(self.settings.finality, str) else "latest"
-        requests: list[tuple[str, list[Any]]] = [
-            ("eth_chainId", []),
-            ("eth_getBlockByNumber", ["latest", False]),
-            ("eth_getBlockByNumber", [tag, False]),
-            ("eth_getTransactionCount", [self.plan.deployer, "latest"]),
-        ]
-        requests += [("eth_getTransactionReceipt", [h]) for h in hashes]
-        requests += [("eth_getTransactionByHash", [h]) for h in pending]
-        answers = self.rpc.read_all(requests)
-        try:
-            chain_id, head = quantity(answers[0]), Head.from_rpc(answers[1])
-            final_number = Head.from_rpc(answers[2]).number if isinstance(answers[2], dict) else -1
-            if isinstance(self.settings.finality, int):
-                final_number = head.number - self.settings.finality + 1
-            nonce = quantity(answers[3])
-            receipts = {h: r for h, r in zip(hashes, answers[4 : 4 + len(hashes)], strict=True) if isinstance(r, dict)}
-            numbers = sorted({quantity(r["blockNumber"]) for r in receipts.values()})
-        except (ValueError, KeyError, TypeError):
-            return None
-        if chain_id != self.plan.chain["id"]:
-            raise ChainChanged(
-                f"the endpoint now serves chain {chain_id} instead of {self.plan.chain['id']}",
-                done="Nothing was signed for the other chain.",
-                remedy="Correct the endpoint, then run the same command again.",
-            )
-        pooled = frozenset(h for h, t in zip(pending, answers[4 + len(hashes) :], strict=True) if isinstance(t, dict))
-        return Seen(nonce, head.number, final_number, receipts, pooled, self._canonical(numbers))
-
-    def _canonical(self, numbers: Sequence[int]) -> dict[int, str]:
-        blocks = self.rpc.read_all([("eth_getBlockByNumber", [hex(n), False]) for n in numbers])
-        return {n: str(b["hash"]) for n, b in zip(numbers, blocks, strict=True) if isinstance(b, dict) and "hash" in b}
+    def _under_way(self) -> bool:
+        return any(s.stage in {"signed", "mined"} for s in self.states.values())
 
     # -- acting --------------------------------------------------------------------------------------------------
 
     def _turn(self, seen: Seen) -> bool:
-        """Act on every transaction once; whether anything changed."""
+        """Act on every transaction once; whether the plan moved on (a resend or a replacement moves nothing)."""
         self._fees = None
-        changed = False
+        moved = False
         outbox: list[tuple[Action, bytes]] = []
         for action in self.plan.actions:
             state = self.states[action.id]
             if state.settled:
                 continue
-            if state.stage in {"planned", "reserved"}:
-                if self._halting() or self._in_flight() >= self.settings.window or not self._may_sign(action, seen):
-                    break
+            if state.stage in {"planned", "reserved"} and not self._may_sign(action, seen):
+                break
             decision = reconcile(
                 state,
                 seen,
-                sent_before_s=self._since_sent_s(action),
+                sent_before_s=self._since_s(self._sent_at_s, action),
+                offered_before_s=self._since_s(self._offered_at_s, action),
                 resend_after_s=self.settings.resend_after_s,
                 stuck_after_s=self.settings.stuck_after_s,
             )
-            changed |= self._act(action, decision, outbox)
+            moved |= self._act(action, decision, outbox)
         self._send(outbox)
-        return changed
+        return moved
 
-    def _since_sent_s(self, action: Action) -> float | None:
-        at_s = self._sent_at_s.get(action.id)
+    def _since_s(self, times_s: Mapping[str, float], action: Action) -> float | None:
+        at_s = times_s.get(action.id)
         return None if at_s is None else self.clock.monotonic_s() - at_s
 
     def _act(self, action: Action, decision: Decision, outbox: list[tuple[Action, bytes]]) -> bool:
-        if decision.verdict != "ask_foreign":
-            self._foreign_since_s.pop(action.id, None)
+        if decision.verdict not in {"ask_foreign", "finalize"}:
+            self._doubt_since_s.pop(action.id, None)
         match decision.verdict:
             case "sign":
                 outbox.append((action, self._sign(action)))
@@ -245,38 +223,43 @@ class Sender:
                 outbox.append((action, self.states[action.id].attempts[-1].raw))
                 return False
             case "replace":
-                return self._replace(action, outbox)
+                self._replace(action, outbox)
+                return False
             case "mined":
                 assert decision.mined
                 self._write("tx.mined", action, decision.mined.to_json())
             case "reorged":
                 self._write("tx.reorged", action, {"hash": self.states[action.id].attempts[-1].hash})
                 self._sent_at_s.pop(action.id, None)
+                self._offered_at_s.pop(action.id, None)
+                return False
             case "reverted":
                 assert decision.mined
-                self._write(
-                    "tx.reverted", action, {**decision.mined.to_json(), "reason": self._reason(action, decision.mined)}
-                )
+                reason = self._reason(action, decision.mined)
+                self._write("tx.reverted", action, {**decision.mined.to_json(), "reason": reason})
             case "finalize":
                 assert decision.mined
-                self._finalize(action, decision.mined)
+                return self._finalize(action, decision.mined)
             case "ask_foreign":
-                return self._ask_foreign(action)
+                self._refuse_foreign(action)
+                return False
             case _:
                 return False
         return True
 
     def _may_sign(self, action: Action, seen: Seen) -> bool:
+        if self._halting() or self._in_flight() >= self.settings.window:
+            return False
         if seen.nonce > action.nonce:
-            self._write("tx.foreign", action, {"reason": "used before it was signed"})
-            raise self._nonce_taken(action)
+            self._refuse_foreign(action)
+            return False
         if action.ready is None:
             return True
         if self._in_flight():
             return False
         request = {"to": action.ready.to, "input": "0x" + action.ready.data.hex()}
         answer = self.rpc.read_all([("eth_call", [request, "latest"])])[0]
-        if not isinstance(answer, str) or not any(bytes.fromhex(answer[2:])):
+        if isinstance(answer, RpcFault) or not any(_data(answer)):
             raise NotReady(
                 f"{action.title}: scheduled, but the delay of {action.ready.delay_s} s is not over",
                 remedy="Run the same command again when it is.",
@@ -300,6 +283,7 @@ class Sender:
         state = self.states[action.id]
         if state.stage == "planned":
             fees = self._market()
+            self._within_cost(action, fees)
             reserved = {
                 "chain_id": self.plan.chain["id"],
                 "genesis_hash": self.plan.chain["genesis_hash"],
@@ -314,7 +298,16 @@ class Sender:
         return self._signed(action, self._unsigned(action, state.fees))
 
     def _signed(self, action: Action, unsigned: UnsignedTransaction) -> bytes:
-        signed = self.signer.sign(unsigned, action)
+        try:
+            signed = self.signer.sign(unsigned, action)
+        except Refused as error:
+            if not any(s.attempts for s in self.states.values()):
+                raise
+            raise SigningStopped(
+                error.cause,
+                remedy=error.remedy,
+                done="Earlier transactions of the plan were sent; this one was not signed.",
+            ) from error
         row = {
             "hash": signed.hash,
             "raw": "0x" + signed.raw.hex(),
@@ -324,21 +317,41 @@ class Sender:
         self._write("tx.signed", action, row)
         return signed.raw
 
-    def _replace(self, action: Action, outbox: list[tuple[Action, bytes]]) -> bool:
+    def _replace(self, action: Action, outbox: list[tuple[Action, bytes]]) -> None:
         newest = self.states[action.id].attempts[-1]
-        self._sent_at_s[action.id] = self.clock.monotonic_s()
+        self._offered_at_s[action.id] = self.clock.monotonic_s()
         try:
-            market = self._market()
+            fees = bump(newest.fees, self._market(), self.caps)
+            if fees is not None:
+                self._within_cost(action, fees)
         except BaseFeeAboveCap as error:
-            self._hint = error.cause
-            return False
-        fees = bump(newest.fees, market, self.caps)
+            self._hint, fees = error.cause, None
+        else:
+            if fees is None:
+                self._hint = "the fee cap of the policy does not allow a higher offer"
         if fees is None:
-            self._hint = "the fee cap of the policy does not allow a higher offer"
             outbox.append((action, newest.raw))
-            return False
-        outbox.append((action, self._signed(action, self._unsigned(action, fees))))
-        return True
+        else:
+            outbox.append((action, self._signed(action, self._unsigned(action, fees))))
+
+    def _within_cost(self, action: Action, fees: Fees) -> None:
+        """Fees may have risen since the plan was approved: its worst case must still fit. Raises ``BaseFeeAboveCap``."""
+        cap_wei = self.caps.max_cost_wei
+        if cap_wei is None:
+            return
+        worst_wei = 0
+        for other in self.plan.actions:
+            state = self.states[other.id]
+            offered = state.attempts[-1].fees if state.attempts and other is not action else fees
+            gas_wei = other.gas_limit * offered.max_wei
+            if state.mined is not None:
+                gas_wei = state.mined.gas_used * state.mined.gas_price_wei
+            worst_wei += other.value_wei + gas_wei
+        if worst_wei > cap_wei:
+            raise BaseFeeAboveCap(
+                f"at {fees.max_wei} wei per gas the plan may cost {ether(worst_wei)}, the policy allows {ether(cap_wei)}",
+                remedy="Run the same command again when fees are lower, or raise `max-cost` under [policy].",
+            )
 
     def _send(self, outbox: Sequence[tuple[Action, bytes]]) -> None:
         if not outbox:
@@ -346,48 +359,83 @@ class Sender:
         hints = self.rpc.send_all([("eth_sendRawTransaction", ["0x" + raw.hex()]) for _, raw in outbox])
         self._hint = hints[-1] if hints else self._hint
         for action, _ in outbox:
-            if action.id not in self._sent_at_s:
-                self.sent += 1
+            self._handed.add(action.id)
             self._sent_at_s[action.id] = self.clock.monotonic_s()
+            self._offered_at_s.setdefault(action.id, self._sent_at_s[action.id])
+        self.sent = len(self._handed)
 
-    def _finalize(self, action: Action, mined: Mined) -> None:
-        """Prove what the chain holds before the action counts as done."""
-        code = b""
-        place = action.address or (action.to if action.needs_code else None)
-        if place is not None:
-            answer = self.rpc.read("eth_getCode", [place, "latest"])
-            code = bytes.fromhex(str(answer)[2:])
-            problem = "there is no code" if not code else None
-            if action.address and code:
-                problem = self.prove(action, code)
-            if problem:
-                raise WrongCode(
-                    f"{action.id} at {place}: {problem}",
-                    remedy="Do not use this contract. Ask a second node; if it agrees, find out what deployed it.",
-                )
-        rule = self.settings.finality
-        data = {**mined.to_json(), "finality": str(rule), "address": action.address}
-        data["code_keccak256"] = "0x" + keccak256(code).hex() if action.address else None
-        self._write("tx.final", action, data)
-
-    def _ask_foreign(self, action: Action) -> bool:
-        """The nonce is used and no receipt is ours: only every endpoint's word, after a while, makes it foreign."""
+    def _lasting(self, action: Action) -> bool:
+        """Whether a doubt about ``action`` has been there for long enough to be asked about everywhere."""
         now_s = self.clock.monotonic_s()
-        since_s = self._foreign_since_s.setdefault(action.id, now_s)
-        if now_s - since_s < self.settings.foreign_after_s:
+        return now_s - self._doubt_since_s.setdefault(action.id, now_s) >= self.settings.foreign_after_s
+
+    def _finalize(self, action: Action, mined: Mined) -> bool:
+        """Prove what the chain holds before the action counts as done."""
+        places = [action.address] if action.address else list(action.needs_code)
+        answers = self.rpc.read_all([("eth_getCode", [place, "latest"]) for place in places])
+        codes = [_data(answer) for answer in answers]
+        problem = self._code_problem(action, places, codes)
+        if problem:
+            self._hint = f"{action.id}: {problem}"
+            if self._lasting(action):
+                self._refuse_code(action, places)
             return False
-        for attempt in self.states[action.id].attempts:
-            for answer in self.rpc.ask_each("eth_getTransactionReceipt", [attempt.hash]):
-                if isinstance(answer, RpcUnknown | dict):
-                    return False  # no answer is no evidence, and a receipt is ours
-        self._write("tx.foreign", action, {"reason": "the nonce was used by another transaction"})
+        data = {**mined.to_json(), "finality": str(self.settings.finality), "address": action.address}
+        data["code_keccak256"] = "0x" + keccak256(codes[0]).hex() if action.address else None
+        self._write("tx.final", action, data)
+        return True
+
+    def _code_problem(self, action: Action, places: Sequence[str], codes: Sequence[bytes]) -> str | None:
+        for place, code in zip(places, codes, strict=True):
+            problem = self.prove(action, code) if action.address and code else None
+            if not code or problem:
+                return f"{place}: {problem or 'there is no code'}"
+        return None
+
+    def _refuse_code(self, action: Action, places: Sequence[str]) -> None:
+        """Raises ``WrongCode`` when every endpoint that answers shows the same."""
+        shown = [self.rpc.ask_each("eth_getCode", [place, "latest"]) for place in places]
+        problems = [
+            self._code_problem(action, places, [_data(answer) for answer in answers])
+            for answers in zip(*shown, strict=True)
+            if all(isinstance(answer, str) for answer in answers)
+        ]
+        if not problems or not all(problems):
+            self._doubt_since_s.pop(action.id, None)
+            return
+        raise WrongCode(
+            f"{action.id} at {problems[0]}",
+            remedy="Do not use this contract. Ask a second node; if it agrees, find out what deployed it.",
+        )
+
+    def _refuse_foreign(self, action: Action) -> None:
+        """The nonce is used and no receipt is ours. Raises ``NonceTaken`` once the blocks show whose it is.
+
+        A missing receipt alone proves nothing: a node may withhold it for as long as it likes.
+        """
+        if not self._lasting(action):
+            return
+        self._doubt_since_s.pop(action.id, None)
+        ours = {attempt.hash.lower() for attempt in self.states[action.id].attempts}
+        users = set()
+        for endpoint in self.rpc.endpoints:
+            try:
+                users.add(used_by(endpoint, self.plan.deployer, action.nonce, self.plan.observed["block_number"]))
+            except RpcUnknown as error:
+                self._hint = str(error)
+        users.discard(None)
+        if not users or users & ours:
+            self._hint = f"nonce {action.nonce} is used, and no endpoint shows by which transaction"
+            return
+        self._write("tx.foreign", action, {"reason": f"the nonce was used by {', '.join(sorted(map(str, users)))}"})
         raise self._nonce_taken(action)
 
     # -- stopping ------------------------------------------------------------------------------------------------
 
     def _nonce_taken(self, action: Action) -> NonceTaken:
         return NonceTaken(
-            f"nonce {action.nonce} of {self.plan.deployer}, planned for {action.id}, was used by another transaction",
+            f"nonce {action.nonce} of {self.plan.deployer}, planned for {action.id}, is not free: "
+            f"{self.states[action.id].reason}",
             remedy="Find out who else signs with this key. Then `ship deploy --replan` continues from what is on chain.",
         )
 
@@ -401,29 +449,41 @@ class Sender:
         if action.to:
             request["to"] = action.to
         answer = self.rpc.read_all([("eth_call", [request, hex(mined.block_number - 1)])])[0]
-        if isinstance(answer, RpcFault) and answer.data:
-            return explain_revert(bytes.fromhex(answer.data.removeprefix("0x")), self.abis)
+        if isinstance(answer, RpcFault) and (data := _data(answer.data)):
+            return explain_revert(data, self.abis)
         return f"failed with {mined.gas_used} of {action.gas_limit} gas used"
 
-    def _raise_if_halted(self) -> None:
-        if not self._halting() or self._in_flight():
-            return
-        by_id = {a.id: a for a in self.plan.actions}
-        for state in self.states.values():
-            if state.stage == "reverted":
-                raise ActionReverted(
-                    f"{state.action} was mined in block {state.mined.block_number if state.mined else '?'} and failed: {state.reason}",
-                    remedy="Correct the cause, then `ship deploy --replan` plans the rest from what is on chain.",
-                )
-            if state.stage == "foreign":
-                raise self._nonce_taken(by_id[state.action])
+    def _halted(self) -> NeedsPerson:
+        state = next(s for s in self.states.values() if s.stage in {"reverted", "foreign"})
+        if state.stage == "foreign":
+            return self._nonce_taken(next(a for a in self.plan.actions if a.id == state.action))
+        block = state.mined.block_number if state.mined else "?"
+        return ActionReverted(
+            f"{state.action} was mined in block {block} and failed: {state.reason}",
+            remedy="Correct the cause, then `ship deploy --replan` plans the rest from what is on chain.",
+        )
 
     def _pending(self) -> StillPending:
         waiting = (
             ", ".join(s.action for s in self.states.values() if s.stage in {"signed", "mined"}) or "the next action"
         )
-        hint = f" (the node's last word: {self._hint})" if self._hint else ""
+        hint = f" ({self._hint})" if self._hint else ""
         return StillPending(
             f"nothing changed for {self.settings.wait_s:g} s; waiting for {waiting}{hint}",
             remedy="Run the same command again: it goes on with the same bytes.",
         )
+
+
+def _data(answer: Any) -> bytes:
+    """Data a node gave, nothing where it gave none."""
+    try:
+        return hex_bytes(answer)
+    except ValueError:
+        return b""
+
+
+def _note(state: TxState) -> str:
+    """For whoever watches: the newest hash, or the block it is in."""
+    if state.mined:
+        return f"block {state.mined.block_number}  {state.mined.hash}"
+    return state.attempts[-1].hash if state.attempts else ""

@@ -26,9 +26,9 @@ class Operation:
     operation that must be done before (32 bytes each)."""
 
     target: str
+    value_wei: int
     data: bytes
     salt: bytes
-    value_wei: int = 0
     predecessor: bytes = _NONE
 
     def _parts(self) -> list[str | int]:
@@ -39,6 +39,10 @@ class Operation:
         """``hashOperation``: keccak256(abi.encode(target, value, data, predecessor, salt))."""
         types = [AbiType("", t) for t in ("address", "uint256", "bytes", "bytes32", "bytes32")]
         return keccak256(encode(types, self._parts(), str, "timelock operation"))
+
+    def hash_operation(self) -> bytes:
+        """Calldata of the read by which a timelock gives the id itself."""
+        return encode_call("hashOperation", ["address", "uint256", "bytes", "bytes32", "bytes32"], self._parts())
 
     def schedule(self, delay_s: int) -> bytes:
         types = ["address", "uint256", "bytes", "bytes32", "bytes32", "uint256"]
@@ -77,7 +81,7 @@ class Timelock:
         """The first operation of this payload, by a counted salt, that was not done yet."""
         for count in range(1_000):
             salt = keccak256(f"contract-ship:{name}:{count}".encode())
-            operation = Operation(target, data, salt, value_wei)
+            operation = Operation(target, value_wei, data, salt)
             if self.timestamp_s(operation) != 1:
                 return operation
         raise AssertionError(f"{name} was done a thousand times with the same payload")
@@ -88,11 +92,11 @@ class Timelock:
 
 
 def read_timelock(node: Node, address: str) -> Timelock | None:
-    """The timelock at ``address``, or ``None`` when what lies there is none."""
+    """The timelock at ``address``, or ``None`` when what lies there is none: it must hash an operation as we do."""
+    probe = Operation(address, 0, b"probe", _NONE)
     try:
         (delay_s,) = decode([AbiType("", "uint256")], node.call(address, encode_call("getMinDelay", [], [])))
-        lock = Timelock(node, address, delay_s)
-        lock.timestamp_s(Operation(_ANYONE, b"", _NONE))
+        hashed = node.call(address, probe.hash_operation())
     except (RpcFault, ValueError):
         return None
-    return lock
+    return Timelock(node, address, delay_s) if hashed == probe.id() else None

@@ -103,6 +103,8 @@ def decode_signed(raw: bytes) -> tuple[UnsignedTransaction, tuple[int, int, int]
             nonce, gas, to, value, data = f[0], f[2], f[3], f[4], f[5]
             fees = Fees(number(f[1], "big"), None)
             v = number(f[6], "big")
+            if v < 37:
+                raise ValueError("a legacy transaction without a chain id (EIP-155)")
             chain = (v - 35) // 2
             signature = (number(f[7], "big"), number(f[8], "big"), (v - 35) % 2)
     except (rlp.exceptions.RLPException, TypeError) as error:

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from chains.evm.hashing import checksum
 from pipeline.manifest.amounts import AmountError, parse_wei
-from pipeline.manifest.guards import address_problem, checksummed
+from pipeline.manifest.guards import address_problem
 from pipeline.manifest.secret_names import BUILT_SCHEMES, SCHEMES
 from pipeline.manifest.signatures import SignatureError, parse_signature
 from pipeline.manifest.urls import UrlError, parse_url
@@ -202,7 +203,7 @@ def _address(value: str) -> str:
     problem = address_problem(value)
     if problem:
         refuse("BadAddress", problem[0], problem[1])
-    return checksummed(value)
+    return checksum(value)
 
 
 Address = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$"})]

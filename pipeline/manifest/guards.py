@@ -8,9 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from Crypto.Hash import keccak
-
 from chains.errors import Where
+from chains.evm.hashing import checksum
 from pipeline.manifest.characters import suspicion
 from pipeline.manifest.errors import (
     MAX_PROBLEMS,
@@ -23,7 +22,7 @@ from pipeline.manifest.errors import (
 from pipeline.manifest.literal_secrets import literal_secret
 from pipeline.manifest.positions import Path
 
-__all__ = ["UINT256_MAX", "address_problem", "checksummed", "guard_values", "keccak256"]
+__all__ = ["UINT256_MAX", "address_problem", "guard_values"]
 
 UINT256_MAX = 2**256 - 1
 INT256_MIN = -(2**255)
@@ -31,20 +30,6 @@ INT256_MIN = -(2**255)
 Locate = Callable[[Path], Where]
 
 _ADDRESS = re.compile(r"(?<![0-9A-Za-z])0[xX][0-9a-fA-F]{39,41}(?![0-9A-Za-z])")
-
-
-def keccak256(data: bytes) -> bytes:
-    """Keccak-256, Ethereum's (not FIPS 202 SHA3-256)."""
-    return keccak.new(digest_bits=256, data=data).digest()
-
-
-def checksummed(address: str) -> str:
-    """``address`` (0x + 40 hex digits) with its EIP-55 checksum. Source: EIP-55."""
-    digits = address[2:].lower()
-    marks = keccak256(digits.encode()).hex()
-    return "0x" + "".join(
-        digit.upper() if int(mark, 16) >= 8 else digit for digit, mark in zip(digits, marks, strict=False)
-    )
 
 
 def address_problem(text: str) -> tuple[str, str] | None:
@@ -55,7 +40,7 @@ def address_problem(text: str) -> tuple[str, str] | None:
             return f"{found} has {len(found) - 2} hex digits; an address has 40.", "Copy the address again, whole."
         if found[2:] == found[2:].lower() and found[1] == "x":
             continue
-        right = checksummed(found)
+        right = checksum(found[2:])
         if found != right:
             return (
                 f"{found} has a wrong EIP-55 checksum: a digit may be mistyped.",

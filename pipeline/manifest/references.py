@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from chains.errors import Where
+from chains.evm.hashing import keccak256
 from chains.evm.units import DEPLOYER, Ref, Value
 from pipeline.manifest.errors import (
     BadReference,
@@ -27,7 +28,6 @@ from pipeline.manifest.errors import (
     UnknownReference,
     did_you_mean,
 )
-from pipeline.manifest.guards import keccak256
 from pipeline.manifest.positions import Path
 
 __all__ = ["PARTS", "Scope", "resolve", "written"]

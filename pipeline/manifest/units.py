@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from chains.evm.hashing import keccak256
 from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, Unless, Value
 from pipeline.manifest.errors import ManifestInvalid, NotBuiltYet, raise_all
-from pipeline.manifest.guards import keccak256
 from pipeline.manifest.positions import Path
 from pipeline.manifest.project import Project
 from pipeline.manifest.references import Scope, resolve

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from chains.canonical import nesting
 from chains.errors import Where
 from pipeline.manifest.errors import BadVersion
 from pipeline.manifest.reading import MAX_BYTES
@@ -16,6 +17,7 @@ from pipeline.manifest.spec import ProjectTable
 
 __all__ = ["is_semver", "project_version"]
 
+_MAX_NESTING = 100
 # Source: the pattern suggested at https://semver.org/spec/v2.0.0.html.
 _SEMVER = re.compile(
     r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
@@ -55,6 +57,8 @@ def _read(path: Path, shown: str, where: Where) -> str:
             text = file.read(MAX_BYTES + 1).decode()
         if len(text) > MAX_BYTES:
             raise ValueError("too large")
+        if nesting(text) > _MAX_NESTING:
+            raise ValueError("nests too deep")
         found = _find(path.name, text)
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it cannot be understood"

@@ -157,7 +157,7 @@ def _bundle(state: TargetState, evidence: Evidence, record: Mapping[str, Any]) -
 
 
 def _derivation(evidence: Evidence, record: Mapping[str, Any]) -> None:
-    """The record follows from journal and plans alone. ``ship`` is the version that wrote it, which may not be this one."""
+    """The record follows from journal and plans alone."""
     if evidence.rows is None or evidence.plan is None or _plans_missing(evidence):
         evidence.add("derivation", "note", "not derived again: journal or plans are not whole")
         return
@@ -167,7 +167,6 @@ def _derivation(evidence: Evidence, record: Mapping[str, Any]) -> None:
     except (KeyError, StopIteration, TypeError, IndexError):
         evidence.add("derivation", "altered", "the journal does not hold what the record rests on")
         return
-    derived["ship"] = record["ship"] if isinstance(record.get("ship"), str) else derived["ship"]
     if pretty(derived) == pretty(record):
         evidence.add("derivation", "ok", "journal and plans give the same bytes again")
         return

@@ -69,7 +69,7 @@ class EvmSigner:
         r, s, parity = checked_signature(self._backend, unsigned.signing_hash())
         signed = unsigned.with_signature(r, s, parity)
         decoded, signature = decode_signed(signed.raw)
-        if decoded != unsigned or signature[:2] != (r, s):
+        if decoded.payload() != unsigned.payload() or signature[:2] != (r, s):
             raise _rejected(self._backend, "the encoded transaction does not decode to what was signed")
         return signed
 
@@ -96,7 +96,7 @@ def _parity(backend: EvmBackend, digest: bytes, r: int, s: int) -> int:
             key = KeyAPI().ecdsa_recover(digest, KeyAPI.Signature(vrs=(parity, r, s)))
         except (BadSignature, ValidationError):
             continue
-        if checksum(keccak256(key.to_bytes())[12:]) == backend.address:
+        if checksum(keccak256(key.to_bytes())[12:]).lower() == backend.address.lower():
             return parity
     raise _rejected(backend, f"it was not made by {backend.address}")
 

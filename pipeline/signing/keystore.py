@@ -6,13 +6,14 @@ The one backend with a private key in ``ship``'s memory. For production keys use
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from pathlib import Path
 from typing import Any
 
 from chains.errors import Refused, Where
 from chains.evm.address import checksum, keccak256
-from chains.files import write_atomic
+from chains.files import fsync_folder
 
 __all__ = [
     "KeystoreInvalid",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 _MAX_BYTES = 64 * 1024
+_HOW = "Point `file` under [signer] at a keyfile, or make one: `ship signer new --out FILE`."
 
 
 class KeystoreInvalid(Refused):
@@ -64,11 +66,13 @@ def _read(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["version"] != 3 or "crypto" not in data:
             raise ValueError("not version 3")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
         raise KeystoreInvalid(
-            f"not an Ethereum keyfile (version 3): {error}",
-            where=Where(str(path)),
-            remedy="Point `key` under [signer] at a keyfile, or make one: `ship signer new --out FILE`.",
+            f"the keystore cannot be read: {error.strerror}", where=Where(str(path)), remedy=_HOW
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise KeystoreInvalid(
+            f"not an Ethereum keyfile (version 3): {error}", where=Where(str(path)), remedy=_HOW
         ) from error
     return dict(data)
 
@@ -106,10 +110,19 @@ def create_keystore(path: Path, password: str) -> str:
     """A new random key, encrypted with scrypt (n = 2**18), readable by its owner only. Gives the address."""
     from eth_keyfile.keyfile import create_keyfile_json
 
-    if path.exists():
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
         raise KeystoreInvalid(
-            "the file exists already and is not overwritten", where=Where(str(path)), remedy="Choose another name."
-        )
-    data = create_keyfile_json(secrets.token_bytes(32), password.encode(), kdf="scrypt")
-    write_atomic(path, json.dumps(data, indent=2).encode() + b"\n", mode=0o600)
+            f"a new keystore cannot be written here: {error.strerror}",
+            where=Where(str(path)),
+            remedy="Choose another name; an existing key is never overwritten.",
+        ) from error
+    with os.fdopen(descriptor, "wb") as file:
+        data = create_keyfile_json(secrets.token_bytes(32), password.encode(), kdf="scrypt")
+        file.write(json.dumps(data, indent=2).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fsync_folder(path.parent)
     return checksum(data["address"])

@@ -47,6 +47,11 @@ class PlanPolicy:
             if cap is not None and given_wei > int(cap):
                 raise self._no(action, f"{given_wei} wei exceed the plan's {name} of {cap}")
 
+        cap = self.plan.limits.get("max_cost_wei")
+        worst_wei = unsigned.gas_limit * unsigned.fees.max_wei + unsigned.value_wei
+        if cap is not None and worst_wei > int(cap):
+            raise self._no(action, f"it may cost {worst_wei} wei, the plan's max_cost_wei is {cap}")
+
     @staticmethod
     def _no(action: Action, why: str) -> PolicyRefused:
         return PolicyRefused(

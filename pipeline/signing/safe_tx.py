@@ -6,6 +6,7 @@ The caller hands over fields, never a hash. Domain, hash and what may be signed 
 from __future__ import annotations
 
 from chains.evm.actions import EvmPlan
+from chains.evm.address import checksum
 from chains.evm.proposal import Proposal
 from chains.evm.safe.typed import SafeTx, approve_hash, domain_separator
 from pipeline.signing.base import EvmBackend, PolicyRefused, checked_signature
@@ -25,7 +26,7 @@ class SafeTxSigner:
 
     @property
     def address(self) -> str:
-        return self._backend.address
+        return checksum(self._backend.address)
 
     def sign(self, proposal: str, tx: SafeTx) -> bytes:
         """65 bytes, ``r ‖ s ‖ v``, over ``tx`` of the proposal's Safe. Its nonce may have moved on since the plan."""

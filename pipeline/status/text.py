@@ -55,7 +55,7 @@ def _target(target: TargetStatus) -> Iterator[str]:
 def _unit(unit: UnitStatus) -> Iterator[Row]:
     state = Cell("", None) if unit.comparison == "not compared" else state_cell(unit.comparison)
     proxy = "" if unit.proxy == "none" else unit.proxy
-    note = unit.note or ("" if unit.kind == "contract" else "call")
+    note = "call" if unit.kind == "call" and unit.comparison in {"same", "not compared"} else unit.note
     place = unit.address or ("done" if unit.version else "")
     yield state, unit.name, place, f"v{unit.version}" if unit.version else "", proxy or note
     if unit.implementation:

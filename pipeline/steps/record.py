@@ -8,6 +8,7 @@ from typing import Any
 
 from chains.evm.chain import CheckResult
 from chains.evm.verify.bytecode import Proof
+from pipeline import __version__
 from pipeline.journal import Journal
 from pipeline.plan import Plan
 from pipeline.record import derive_record, load_record, write_record
@@ -50,6 +51,7 @@ class Record:
         if not self._proven(journal):
             evidence: dict[str, Any] = {
                 "plan": self.plan.digest,
+                "ship": __version__,
                 "proofs": [p.to_json() for p in self.proofs],
                 "checks": [c.to_json() for c in self.checks],
             }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from chains.errors import NeedsPerson
 from chains.evm.verify.bytecode import Proof
-from pipeline.bundle import Bundle
+from pipeline.bundle import load_bundle
 from pipeline.plan import Plan
-from pipeline.session import Session
-from pipeline.steps.deploy import Sent
+from pipeline.proving import live_creations, prove_live
+from pipeline.session import Session, accepted_plans
 
 __all__ = ["ProofFailed", "Verify"]
 
@@ -22,19 +23,28 @@ class ProofFailed(NeedsPerson):
 
 @dataclass(frozen=True)
 class Verify:
-    """Reads runtime code, creation input and re-execution of every contract the plan created."""
+    """Reads runtime code, creation input and re-execution of every live contract, of this plan and of earlier ones."""
 
     session: Session
     plan: Plan
-    bundle: Bundle
-    sent: Sent
     title: str = "verifying bytecode"
 
     def run(self) -> list[Proof]:
-        proofs = self.session.chain.prove(self.plan.body, self.sent.states, self.bundle.artifact)
-        for proof in proofs:
-            self.session.ui.item(proof.action, "failed" if proof.problems else "proven", _note(proof))
-        wrong = [f"{p.action} at {p.address}: {'; '.join(p.problems)}" for p in proofs if p.problems]
+        session = self.session
+        plans = {digest: session.plan(digest) for digest in accepted_plans(session.rows)}
+        bundles = partial(load_bundle, session.state.project.bundles)
+        proofs, wrong = [], []
+        for proven in prove_live(session.chain.rpc, live_creations(session.rows, plans), bundles):
+            name, proof = proven.creation.name, proven.proof
+            if proof is None:
+                if proven.error and proven.creation.plan.digest == self.plan.digest:
+                    raise proven.error
+                session.ui.item(name, "unproven", proven.error.cause if proven.error else proven.reason)
+                continue
+            proofs.append(proof)
+            session.ui.item(name, proven.state, _note(proof))
+            if proof.problems:
+                wrong.append(f"{name} at {proof.address}: {'; '.join(proof.problems)}")
         if wrong:
             raise ProofFailed(
                 " · ".join(wrong),
@@ -44,12 +54,12 @@ class Verify:
 
     def summary(self, result: list[Proof]) -> str:
         exact = sum(p.reexecution == "match" for p in result)
-        return f"{len(result)} contracts proven, {exact} reproduced byte for byte"
+        return f"{len(result)} contracts proven, {exact} of them reproduced byte for byte"
 
 
 def _note(proof: Proof) -> str:
     return {
         "match": "runtime, creation input and re-execution",
-        "differs": "runtime and creation input; its constructor depends on the chain's state",
+        "differs": "runtime and creation input; run again, its constructor gives other immutables",
         "unavailable": "runtime and creation input; the node does not re-execute",
     }[proof.reexecution]

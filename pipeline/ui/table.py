@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Cell", "Row", "say", "state_cell", "table"]
@@ -38,6 +41,8 @@ class Cell:
     bold: bool = False
 
 
+_NARROWEST = 30
+
 Row = Sequence[str | Cell]
 
 
@@ -47,11 +52,29 @@ def state_cell(state: str) -> Cell:
 
 
 def table(rows: Iterable[Row], *, indent: int = 2, gap: int = 2) -> list[str]:
-    """Lines with columns as wide as their widest cell; the last column is left as it is."""
+    """Lines with columns as wide as their widest cell; on a terminal long text in the last column is wrapped within it."""
     cells = [[c if isinstance(c, Cell) else Cell(c) for c in row] for row in rows]
     columns = max((len(row) for row in cells), default=0)
     widths = [max((len(row[i].text) for row in cells if i < len(row) - 1), default=0) for i in range(columns)]
-    return [_line(row, widths, " " * indent, " " * gap) for row in cells]
+    wrapped = (part for row in cells for part in _wrapped(row, indent + sum(w + gap for w in widths[:-1])))
+    return [_line(row, widths, " " * indent, " " * gap) for row in wrapped]
+
+
+def _wrapped(row: Sequence[Cell], before: int) -> Iterator[Sequence[Cell]]:
+    """``row`` as one or more rows. In a pipe nothing is wrapped: lines are for grep there."""
+    room = _terminal_width() - before
+    if not row or len(row[-1].text) <= room or room < _NARROWEST:
+        yield row
+        return
+    last = row[-1]
+    lines = textwrap.wrap(last.text, room, break_long_words=False, break_on_hyphens=False)
+    for position, text in enumerate(lines):
+        first = row[:-1] if position == 0 else [Cell("")] * (len(row) - 1)
+        yield [*first, Cell(text, last.colour, last.bold)]
+
+
+def _terminal_width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
 
 
 def _line(row: Sequence[Cell], widths: Sequence[int], indent: str, gap: str) -> str:

@@ -38,7 +38,7 @@ def recover(digest: bytes, r: int, s: int, parity: int) -> str:
     try:
         raw = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([parity])
         key = PublicKey.from_signature_and_message(raw, digest, hasher=None)
-    except Exception as error:  # noqa: BLE001 - libsecp256k1's binding raises bare Exception
+    except Exception as error:
         raise ValueError("not a signature over this hash") from error
     return checksum(keccak256(key.format(compressed=False)[1:])[12:])
 

@@ -54,11 +54,11 @@ class SafeTx:
         return keccak256(
             encode(
                 types,
-                [_TX_TYPE, self.to, self.value_wei, keccak256(self.data), self.operation, *self._refund(), self.nonce],
+                [_TX_TYPE, self.to, self.value_wei, keccak256(self.data), self.operation, *self.refund(), self.nonce],
             )
         )
 
-    def _refund(self) -> tuple[int, int, int, str, str]:
+    def refund(self) -> tuple[int, int, int, str, str]:
         return self.safe_tx_gas, self.base_gas, self.gas_price_wei, self.gas_token, self.refund_receiver
 
     def hash(self, domain: bytes) -> bytes:
@@ -106,12 +106,12 @@ def domain_separator(chain_id: int, safe: str) -> bytes:
 def hash_call(tx: SafeTx) -> bytes:
     """Calldata of ``getTransactionHash``: the Safe's own word on the hash."""
     types = [*_EXEC_TYPES[:-1], "uint256"]
-    values = [tx.to, tx.value_wei, tx.data, tx.operation, *tx._refund(), tx.nonce]
+    values = [tx.to, tx.value_wei, tx.data, tx.operation, *tx.refund(), tx.nonce]
     return keccak256(f"getTransactionHash({','.join(types)})".encode())[:4] + encode(types, values)
 
 
 def exec_calldata(tx: SafeTx, signatures: bytes) -> bytes:
-    return EXEC + encode(_EXEC_TYPES, [tx.to, tx.value_wei, tx.data, tx.operation, *tx._refund(), signatures])
+    return EXEC + encode(_EXEC_TYPES, [tx.to, tx.value_wei, tx.data, tx.operation, *tx.refund(), signatures])
 
 
 def decode_exec(data: bytes, nonce: int) -> tuple[SafeTx, bytes]:

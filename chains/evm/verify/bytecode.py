@@ -4,8 +4,9 @@ Three independent readings, each for what it can show:
 
 * **runtime**: the code on chain equals the bundle's runtime code, libraries linked, immutables masked;
 * **creation**: the transaction's input is the plan's payload, and the payload starts with the bundle's creation code;
-* **re-execution**: ``eth_call`` of the init code from the creator returns exactly the code on chain, immutables
-  included. A constructor that reads what has changed since can differ here without being wrong: then it says so.
+* **re-execution**: the init code, run again at its own address by ``eth_call`` with state overrides, returns exactly
+  the code on chain, immutables included. A constructor that reads what has changed since can differ here without being
+  wrong: then it says so.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from chains.evm.actions import Action
-from chains.evm.address import CREATE2_FACTORY
+from chains.evm.address import CREATE2_FACTORY, create_address
 from chains.evm.artifacts import Artifact, ByteRange, link, mask, strip_metadata
 from chains.rpc import Rpc, RpcFault
 
@@ -74,12 +75,9 @@ def runtime_problem(artifact: Artifact, action: Action, code: bytes) -> str | No
 def prove_creation(rpc: Rpc, artifact: Artifact, action: Action, *, sender: str, transaction_hash: str | None) -> Proof:
     """All three readings of one created contract. ``transaction_hash`` is ``None`` for an adopted one."""
     assert action.address
-    payload = init_code(action)
-    creator = CREATE2_FACTORY if action.kind == "create2" else sender
-    call = {"from": creator, "value": hex(action.value_wei), "input": "0x" + payload.hex()}
     requests: list[tuple[str, list[Any]]] = [
         ("eth_getCode", [action.address, "latest"]),
-        ("eth_call", [call, "latest"]),
+        ("eth_call", _again(action, CREATE2_FACTORY if action.kind == "create2" else sender)),
     ]
     if transaction_hash:
         requests.append(("eth_getTransactionByHash", [transaction_hash]))
@@ -102,6 +100,22 @@ def prove_creation(rpc: Rpc, artifact: Artifact, action: Action, *, sender: str,
         reexecution=_reexecution(answers[1], code),
         problems=tuple(problems),
     )
+
+
+def _again(action: Action, creator: str) -> list[Any]:
+    """``eth_call`` parameters that run the init code at the contract's address as if nothing were there yet.
+
+    The address of a contract its constructor creates first (a transparent proxy's admin) is emptied too.
+    """
+    assert action.address
+    call = {"from": creator, "to": action.address, "value": hex(action.value_wei)}
+    empty = {"code": "0x", "nonce": "0x0", "state": {}}
+    overrides: dict[str, Any] = {
+        creator: {"balance": hex(10**30)},
+        action.address: {"code": "0x" + init_code(action).hex(), "nonce": "0x1", "state": {}},
+        create_address(action.address, 1): empty,
+    }
+    return [call, "latest", overrides]
 
 
 def _reexecution(answer: Any, code: bytes) -> Literal["match", "differs", "unavailable"]:

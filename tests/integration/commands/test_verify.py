@@ -37,6 +37,24 @@ def test_other_code_is_found(copy):
     assert "SHIP-V10" in result.stderr
 
 
+def test_a_proxy_that_uses_another_implementation_is_found(copy):
+    assert copy.ship("localnet", "up").exit_code == 0
+    try:
+        from chains.evm.proxies import IMPLEMENTATION_SLOT
+        from chains.rpc import Endpoint
+
+        url = (copy.root / ".ship/localnet/local/anvil.log").read_text().split("Listening on ")[1].split()[0]
+        address = verify(copy)[0]["Counter.address"]["address"]
+        value = "0x" + "11".rjust(64, "0")
+        Endpoint(f"http://{url}").batch([("anvil_setStorageAt", [address, IMPLEMENTATION_SLOT, value])])
+        contracts, result = verify(copy)
+    finally:
+        copy.ship("localnet", "down")
+    assert result.exit_code == 4
+    assert {c["state"] for c in contracts.values()} == {"proven"}
+    assert json.loads(result.stdout)["ok"] is False
+
+
 def test_without_its_bundle_nothing_is_proven_and_it_says_so(copy):
     shutil.rmtree(copy.root / ".ship/bundles")
     contracts, result = verify(copy)

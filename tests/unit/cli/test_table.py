@@ -26,3 +26,10 @@ def test_colours_do_not_move_columns():
 def test_every_line_is_free_of_trailing_space(rows):
     for line in table(rows):
         assert line == line.rstrip()
+
+
+def test_on_a_terminal_long_text_stays_in_its_column(monkeypatch):
+    monkeypatch.setattr("pipeline.ui.table._terminal_width", lambda: 50)
+    lines = table([("ok", "thing", "word " * 14), ("ok", "x", "0x" + "1" * 60)])
+    assert [line[:13] for line in lines] == ["  ok  thing  ", "             ", "  ok  x      "]
+    assert all(len(line) <= 50 for line in lines[:2])

@@ -10,9 +10,9 @@ import pytest
 
 from chains.canonical import canonical, digest, pretty
 from chains.errors import ShipError
+from chains.evm.hashing import keccak256
 from chains.evm.units import DEPLOYER, Ref
 from pipeline.manifest.gates import selected_gates
-from pipeline.manifest.guards import keccak256
 from pipeline.manifest.project import Project, load_project
 from pipeline.manifest.resolved import resolved
 from pipeline.manifest.target import list_targets, load_target
