@@ -14,6 +14,7 @@ from pathlib import Path
 
 from chains.errors import Refused
 from chains.evm.lifecycle import TxState, fold
+from chains.evm.safe.lifecycle import fold_proposals
 from pipeline.bundle import Bundle, load_bundle
 from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
@@ -152,6 +153,12 @@ def _abandon(session: Session, digest: str, states: Mapping[str, TxState], reaso
             f"{', '.join(on_its_way)} of the unfinished plan may still be mined",
             remedy="Run without --replan until it has settled.",
         )
+    for state in fold_proposals(session.rows, digest).values():
+        if state.stage == "made":
+            session.ui.note(
+                f"{state.id} is given up here, but its owners can still execute {state.hash}; a transaction of theirs with the "
+                f"Safe's nonce {state.tx.nonce if state.tx else '?'} ends that"
+            )
     assert session.journal is not None
     session.journal.append("plan.abandoned", {"plan": digest, "reason": reason})
 

@@ -12,7 +12,8 @@ from eth_abi.abi import encode
 from chains.evm.address import CREATE2_FACTORY, checksum, create2_address, keccak256
 from chains.rpc import Endpoint, RpcFault
 
-MODULES = Path(__file__).parents[1] / "projects" / "safe" / "node_modules" / "@safe-global"
+NPM = Path(__file__).parents[1] / "projects" / "safe" / "node_modules"
+MODULES = NPM / "@safe-global"
 ACCOUNTS = (
     "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
     "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
@@ -24,15 +25,19 @@ ZERO = "0x" + "00" * 20
 SAFE = "0x41675C099F32341bf84BFc5382aF534df5C7461a"
 PROXY_FACTORY = "0x4e1DCf7AD4e460CfD30791CCC4F9c8a4f820ec67"
 MULTISEND_CALL_ONLY = "0x9641d764fc13c8B624c04430C7356C1C7C8102e2"
+SAFE_130 = "0x69f4D1788e39c87893C980c06EdF4b7f686e2938"
+"""GnosisSafe 1.3.0, as the singleton factory puts it."""
 _CONTRACTS = {
     SAFE: "Safe.sol/Safe.json",
     PROXY_FACTORY: "proxies/SafeProxyFactory.sol/SafeProxyFactory.json",
     MULTISEND_CALL_ONLY: "libraries/MultiSendCallOnly.sol/MultiSendCallOnly.json",
+    SAFE_130: "GnosisSafe.sol/GnosisSafe.json",
 }
 
 
 def artifact(name: str) -> dict[str, Any]:
-    folder = MODULES / "safe-contracts" / "build" / "artifacts" / "contracts"
+    package = NPM / "@gnosis.pm" if name.startswith("GnosisSafe") else MODULES
+    folder = package / "safe-contracts" / "build" / "artifacts" / "contracts"
     found: dict[str, Any] = json.loads((folder / name).read_text())
     return found
 
@@ -102,13 +107,13 @@ def install(chain: Chain) -> None:
             assert chain.code(address)
 
 
-def new_safe(chain: Chain, owners: list[str], threshold: int, salt: int = 0) -> str:
-    """A Safe proxy made by the canonical factory."""
+def new_safe(chain: Chain, owners: list[str], threshold: int, salt: int = 0, singleton: str = SAFE) -> str:
+    """A Safe proxy made by the canonical factory, of 1.4.1 unless another singleton is given."""
     setup = call(
         "setup(address[],uint256,address,bytes,address,address,uint256,address)",
         owners, threshold, ZERO, b"", ZERO, ZERO, 0, ZERO,
     )  # fmt: skip
-    receipt = chain.send(PROXY_FACTORY, call("createProxyWithNonce(address,bytes,uint256)", SAFE, setup, salt))
+    receipt = chain.send(PROXY_FACTORY, call("createProxyWithNonce(address,bytes,uint256)", singleton, setup, salt))
     created = keccak256(b"ProxyCreation(address,address)")
     log = next(log for log in receipt["logs"] if log["topics"][0] == "0x" + created.hex())
     return checksum(log["topics"][1][-40:])
