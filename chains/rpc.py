@@ -25,8 +25,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from chains.base import Clock, SystemClock
 from chains.errors import Refused, Resumable, printable
+from chains.jsontext import read_json
 
-__all__ = ["Endpoint", "Rpc", "RpcDown", "RpcFault", "RpcUnknown", "UrlRefused"]
+__all__ = ["Endpoint", "Request", "Rpc", "RpcDown", "RpcFault", "RpcUnknown", "UrlRefused"]
 
 Request = tuple[str, list[Any]]
 
@@ -190,8 +191,8 @@ class Endpoint:
         if response.status != 200:
             raise RpcUnknown(f"{self.label}: HTTP status {response.status}")
         try:
-            return json.loads(data)
-        except (ValueError, RecursionError) as error:
+            return read_json(data)
+        except ValueError as error:
             raise RpcUnknown(f"{self.label}: the reply is not JSON") from error
 
     def _read(self, response: urllib3.BaseHTTPResponse, deadline_s: float) -> bytes:

@@ -23,6 +23,7 @@ from chains.base import Row
 from chains.canonical import canonical, sha256_hex
 from chains.errors import Refused, Resumable, Where
 from chains.files import fsync_folder, make_folder
+from chains.jsontext import read_json
 
 __all__ = ["GENESIS", "Journal", "JournalCorrupt", "JournalUnwritable", "read_rows"]
 
@@ -65,8 +66,8 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _parse(path: Path, number: int, line: bytes, prev: str) -> tuple[Row, str]:
     """Row and hash of one whole line. Raises ``JournalCorrupt``."""
     try:
-        body = json.loads(line.decode("utf-8"), object_pairs_hook=_no_duplicates)
-    except (ValueError, RecursionError) as error:
+        body = read_json(line, _no_duplicates)
+    except ValueError as error:
         raise _corrupt(path, number, f"row {number} is not JSON ({error})") from error
     if not isinstance(body, dict) or set(body) != _FIELDS:
         raise _corrupt(path, number, f"row {number} has other fields than a journal row")
@@ -83,9 +84,12 @@ def _parse(path: Path, number: int, line: bytes, prev: str) -> tuple[Row, str]:
 
 def _is_torn(tail: bytes) -> bool:
     """Whether ``tail`` can be the beginning of a row cut off by a crash: incomplete, not complete and changed."""
+    text = tail.decode("utf-8", errors="ignore")
+    # A row is one object: no prefix of it is complete. What follows a complete one is damage.
+    end = text.rfind("}") + 1
     try:
-        json.JSONDecoder().raw_decode(tail.decode("utf-8", errors="ignore"))
-    except (ValueError, RecursionError):
+        read_json(text[:end].encode())
+    except ValueError:
         return True
     return False
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chains.errors import ShipError
 
-__all__ = ["Outcome", "UnitOutcome"]
+__all__ = ["Outcome", "UnitOutcome", "fleet_document", "fleet_exit_code", "fleet_text"]
+
+_WORST = ("bug", "person", "resumable", "refused", "done")
 
 
 @dataclass(frozen=True)
@@ -60,3 +62,36 @@ class Outcome:
             "record": self.record,
             "error": dict(self.error) if self.error else None,
         }
+
+
+def _worst(outcomes: Sequence[Outcome]) -> Outcome:
+    return min(outcomes, key=lambda outcome: _WORST.index(outcome.outcome))
+
+
+def fleet_exit_code(outcomes: Sequence[Outcome]) -> int:
+    """The gravest of several: a person before resumable before refused."""
+    return _worst(outcomes).exit_code
+
+
+def fleet_document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The JSON document of a run over several targets; ``outcome`` is the gravest."""
+    return {
+        "schema": 1,
+        "kind": "contract-ship/outcomes",
+        "outcome": _worst(outcomes).outcome,
+        "sent": sum(outcome.sent for outcome in outcomes),
+        "targets": [outcome.to_json() for outcome in outcomes],
+    }
+
+
+def fleet_text(outcomes: Sequence[Outcome]) -> str:
+    """One line a target, and how to go on where one stopped."""
+    width = max(len(outcome.target) for outcome in outcomes)
+    lines = [""]
+    for outcome in outcomes:
+        told = outcome.record or (outcome.error["code"] if outcome.error else "")
+        lines.append(f"{outcome.target:<{width}}  {outcome.outcome:<9}  {outcome.sent:>4} sent  {told}")
+    stopped = [outcome.target for outcome in outcomes if outcome.outcome == "resumable"]
+    if stopped:
+        lines += ["", f"`ship deploy --chain {','.join(stopped)}` goes on where it stopped"]
+    return "\n".join(lines)

@@ -6,7 +6,6 @@ canonical JSON is what a person says yes to; a plan whose inputs have moved on i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from chains.errors import Refused, Where
 from chains.evm.actions import EvmPlan
 from chains.evm.live import LiveUnit
 from chains.files import write_atomic
+from chains.jsontext import read_json
 
 __all__ = ["Plan", "PlanInvalid", "PlanStale", "live_digest", "load_plan", "refuse_stale", "save_plan"]
 
@@ -107,7 +107,7 @@ def save_plan(path: Path, plan: Plan) -> None:
 def load_plan(path: Path, *, expected: str | None = None) -> Plan:
     """Read a plan; ``expected`` is the digest it must have. Raises ``PlanInvalid``."""
     try:
-        data = json.loads(path.read_bytes())
+        data = read_json(path.read_bytes())
         if data["schema"] != SCHEMA or data["kind"] != KIND:
             raise ValueError("another kind of file, or a newer one")
         plan = Plan.from_json(data)
@@ -119,7 +119,7 @@ def load_plan(path: Path, *, expected: str | None = None) -> Plan:
             where=Where(str(path)),
             remedy="Make one: `ship plan --out FILE`.",
         ) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PlanInvalid(
             f"not a plan: {type(error).__name__}: {error}",
             where=Where(str(path)),

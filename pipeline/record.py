@@ -6,7 +6,6 @@ JSON in a readable layout; beside it an in-toto Statement (v1) that names the re
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from chains.errors import Refused, Where
 from chains.evm.actions import EvmPlan
 from chains.evm.live import live_units
 from chains.files import write_atomic
+from chains.jsontext import read_json
 from pipeline.plan import Plan
 from pipeline.proposals.recording import executed_proposals, of_plan, transactions_by_others
 
@@ -141,7 +141,7 @@ def write_record(path: Path, record: Mapping[str, Any]) -> str:
 def load_record(path: Path) -> dict[str, Any]:
     """Read a record. Raises ``RecordInvalid``."""
     try:
-        data = json.loads(path.read_bytes())
+        data = read_json(path.read_bytes())
         if data["schema"] != SCHEMA or data["kind"] != KIND:
             raise ValueError("another kind of file, or a newer one")
         digest(data)
@@ -152,7 +152,7 @@ def load_record(path: Path) -> dict[str, Any]:
             where=Where(str(path)),
             remedy="`ship record show` lists records.",
         ) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecordInvalid(
             f"not a release record: {error}", where=Where(str(path)), remedy="Restore it from version control."
         ) from error

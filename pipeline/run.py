@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from chains.base import Clock
 from chains.errors import Refused
 from chains.evm.lifecycle import TxState, fold
 from chains.evm.safe.lifecycle import fold_proposals
@@ -52,18 +53,30 @@ class OtherPlanUnfinished(Refused):
 
 @dataclass(frozen=True)
 class DeployOptions:
-    """``saved`` is a plan file to be held to; ``replan`` gives up what an unfinished plan has not yet sent."""
+    """``saved`` is a plan file to be held to; ``replan`` gives up what an unfinished plan has not yet sent.
+
+    ``together`` are all targets of the run, which are built for at once.
+    """
 
     yes: bool
     password: PasswordSource
     saved: Path | None = None
     replan: bool = False
+    together: tuple[Target, ...] = ()
 
 
-def deploy(project: Project, target: Target, options: DeployOptions, ui: Ui, outcome: Outcome) -> None:
+def deploy(
+    project: Project,
+    target: Target,
+    options: DeployOptions,
+    ui: Ui,
+    outcome: Outcome,
+    *,
+    clock: Clock | None = None,
+) -> None:
     """Release ``project`` to ``target``. ``outcome`` is filled in as far as the run comes; errors are raised."""
     purpose = f"ship deploy --chain {target.name}"
-    with open_session(project, target, ui, purpose=purpose, write=True) as session:
+    with open_session(project, target, ui, purpose=purpose, write=True, clock=clock) as session:
         try:
             _deploy(session, options, outcome, Runner(ui))
         finally:
@@ -81,7 +94,7 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
         session.ui.note(f"going on with plan {plan.digest[:12]} of an earlier run")
     else:
         # 2. Source to bytes. 3. Everything that must pass before those bytes may be planned.
-        built = run(Build(session.project, (session.target,), session.ui))
+        built = run(Build(session.project, options.together or (session.target,), session.ui))
         bundle = built.bundle
         run(CheckArguments(session, bundle, ready))
         results = run(Judge(session.project, built, session.ui))

@@ -14,11 +14,11 @@ from chains.evm.fees import CostAboveCap, FeeCaps, InsufficientFunds, current_fe
 from chains.evm.handover import Heir, will_hold
 from chains.evm.live import LiveUnit
 from chains.evm.looking import Finality
-from chains.evm.node import Node, check_identity
+from chains.evm.node import Node, check_identity, data_or_nothing
 from chains.evm.planner import Draft, Sources, lay_out
 from chains.evm.proxies import expected_slots
 from chains.evm.sender import Sender, SendSettings, TransactionSigner
-from chains.evm.simulate import SimulationUnsupported, shown, simulate
+from chains.evm.simulate import SimulationUnsupported, intrinsic_gas, shown, simulate
 from chains.evm.units import EvmUnits
 from chains.evm.verify.bytecode import runtime_problem
 from chains.rpc import Rpc, RpcDown, RpcFault, RpcUnknown
@@ -33,7 +33,7 @@ class NoSimulation(Refused):
 
 
 class AbsurdGas(Refused):
-    """SHIP-E13: an action needs more gas than a block has."""
+    """SHIP-E13: an action needs more gas than a block has, or less than is possible."""
 
     code = "SHIP-E13"
 
@@ -142,6 +142,13 @@ class EvmChain:
                 raise AbsurdGas(
                     f"{action.id} needs {action.gas_limit} gas, a block has {head.gas_limit}",
                     remedy="Split the contract, or lower the gas margin if the estimate alone fits.",
+                )
+            # Refunds can take a fifth off; less than that no node would accept, and the transaction would hang.
+            if action.gas_estimate < intrinsic_gas(action) * 4 // 5:
+                raise AbsurdGas(
+                    f"the node says {action.id} takes {action.gas_estimate} gas, its bytes alone cost "
+                    f"{intrinsic_gas(action)}",
+                    remedy="The endpoint's simulation is wrong. Use another one.",
                 )
         estimate, limits = self._price(actions, balance_wei)
         return EvmPlan(
@@ -269,7 +276,7 @@ class EvmChain:
             if isinstance(answer, RpcFault):
                 results.append(CheckResult(check.name, check.call, check.to, f"reverted: {answer.message}", False))
                 continue
-            raw = bytes.fromhex(str(answer).removeprefix("0x"))
+            raw = data_or_nothing(answer)
             results.append(CheckResult(check.name, check.call, check.to, shown(check, raw), raw == check.expected))
         return results
 
@@ -286,7 +293,7 @@ class EvmChain:
         ]
         results = []
         for (unit, name, _, expected), answer in zip(wanted, self.rpc.read_all(requests), strict=True):
-            raw = bytes.fromhex(str(answer).removeprefix("0x")) if isinstance(answer, str) else b""
+            raw = data_or_nothing(answer)
             found = checksum(raw[-20:].rjust(20, b"\0"))
             results.append(
                 CheckResult(f"{unit.name}.{name}", f"{name} slot", str(unit.address), found, found == expected)

@@ -11,7 +11,7 @@ from chains.errors import Refused
 from chains.evm.address import address_bytes
 from chains.rpc import Endpoint, Rpc, RpcDown, RpcFault, RpcUnknown
 
-__all__ = ["Head", "Node", "WrongChain", "block_hash", "check_identity", "hex_bytes", "quantity"]
+__all__ = ["Head", "Node", "WrongChain", "block_hash", "check_identity", "data_or_nothing", "hex_bytes", "quantity"]
 
 
 class WrongChain(Refused):
@@ -37,6 +37,14 @@ def hex_bytes(value: Any) -> bytes:
     if not isinstance(value, str) or not _DATA.fullmatch(value):
         raise ValueError(f"not data: {value!r:.40}")
     return bytes.fromhex(value[2:])
+
+
+def data_or_nothing(value: Any) -> bytes:
+    """Data a node gave; nothing where it gave none."""
+    try:
+        return hex_bytes(value)
+    except ValueError:
+        return b""
 
 
 def block_hash(value: Any) -> str:

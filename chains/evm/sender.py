@@ -19,7 +19,7 @@ from chains.evm.fees import BaseFeeAboveCap, FeeCaps, bump, current_fees, ether
 from chains.evm.foreign import used_by
 from chains.evm.lifecycle import Mined, TxState, apply, fold
 from chains.evm.looking import Finality, look
-from chains.evm.node import hex_bytes
+from chains.evm.node import data_or_nothing
 from chains.evm.reconcile import Decision, Seen, reconcile
 from chains.evm.transaction import Fees, SignedTransaction, UnsignedTransaction
 from chains.rpc import Rpc, RpcFault, RpcUnknown
@@ -153,7 +153,8 @@ class Sender:
             seen = look(self.rpc, self.plan, self.states.values(), self.settings.finality)
             if seen is not None and self._turn(seen):
                 moved_s = self.clock.monotonic_s()
-                continue
+                if self._finished():
+                    break
             if self._halting() and not self._under_way():
                 raise self._halted()
             if self.clock.monotonic_s() - moved_s > self.settings.wait_s:
@@ -191,23 +192,31 @@ class Sender:
         self._fees = None
         moved = False
         outbox: list[tuple[Action, bytes]] = []
+        landed: list[tuple[Action, Mined]] = []
         for action in self.plan.actions:
             state = self.states[action.id]
             if state.settled:
                 continue
             if state.stage in {"planned", "reserved"} and not self._may_sign(action, seen):
                 break
-            decision = reconcile(
-                state,
-                seen,
-                sent_before_s=self._since_s(self._sent_at_s, action),
-                offered_before_s=self._since_s(self._offered_at_s, action),
-                resend_after_s=self.settings.resend_after_s,
-                stuck_after_s=self.settings.stuck_after_s,
-            )
+            decision = self._decide(action, seen)
             moved |= self._act(action, decision, outbox)
+            if decision.verdict == "mined":  # it may be final at the same look
+                decision = self._decide(action, seen)
+            if decision.verdict == "finalize" and decision.mined:
+                landed.append((action, decision.mined))
         self._send(outbox)
-        return moved
+        return self._finalize(landed) or moved
+
+    def _decide(self, action: Action, seen: Seen) -> Decision:
+        return reconcile(
+            self.states[action.id],
+            seen,
+            sent_before_s=self._since_s(self._sent_at_s, action),
+            offered_before_s=self._since_s(self._offered_at_s, action),
+            resend_after_s=self.settings.resend_after_s,
+            stuck_after_s=self.settings.stuck_after_s,
+        )
 
     def _since_s(self, times_s: Mapping[str, float], action: Action) -> float | None:
         at_s = times_s.get(action.id)
@@ -237,9 +246,6 @@ class Sender:
                 assert decision.mined
                 reason = self._reason(action, decision.mined)
                 self._write("tx.reverted", action, {**decision.mined.to_json(), "reason": reason})
-            case "finalize":
-                assert decision.mined
-                return self._finalize(action, decision.mined)
             case "ask_foreign":
                 self._refuse_foreign(action)
                 return False
@@ -259,7 +265,7 @@ class Sender:
             return False
         request = {"to": action.ready.to, "input": "0x" + action.ready.data.hex()}
         answer = self.rpc.read_all([("eth_call", [request, "latest"])])[0]
-        if isinstance(answer, RpcFault) or not any(_data(answer)):
+        if isinstance(answer, RpcFault) or not any(data_or_nothing(answer)):
             raise NotReady(
                 f"{action.title}: scheduled, but the delay of {action.ready.delay_s} s is not over",
                 remedy="Run the same command again when it is.",
@@ -369,11 +375,16 @@ class Sender:
         now_s = self.clock.monotonic_s()
         return now_s - self._doubt_since_s.setdefault(action.id, now_s) >= self.settings.foreign_after_s
 
-    def _finalize(self, action: Action, mined: Mined) -> bool:
-        """Prove what the chain holds before the action counts as done."""
-        places = [action.address] if action.address else list(action.needs_code)
+    def _finalize(self, landed: Sequence[tuple[Action, Mined]]) -> bool:
+        """Prove what the chain holds, read in one batch, before these actions count as done; whether one does now."""
+        places = list(dict.fromkeys(place for action, _ in landed for place in _code_places(action)))
         answers = self.rpc.read_all([("eth_getCode", [place, "latest"]) for place in places])
-        codes = [_data(answer) for answer in answers]
+        codes = {place: data_or_nothing(answer) for place, answer in zip(places, answers, strict=True)}
+        done = [self._final(action, mined, [codes[p] for p in _code_places(action)]) for action, mined in landed]
+        return any(done)
+
+    def _final(self, action: Action, mined: Mined, codes: Sequence[bytes]) -> bool:
+        places = _code_places(action)
         problem = self._code_problem(action, places, codes)
         if problem:
             self._hint = f"{action.id}: {problem}"
@@ -396,7 +407,7 @@ class Sender:
         """Raises ``WrongCode`` when every endpoint that answers shows the same."""
         shown = [self.rpc.ask_each("eth_getCode", [place, "latest"]) for place in places]
         problems = [
-            self._code_problem(action, places, [_data(answer) for answer in answers])
+            self._code_problem(action, places, [data_or_nothing(answer) for answer in answers])
             for answers in zip(*shown, strict=True)
             if all(isinstance(answer, str) for answer in answers)
         ]
@@ -449,7 +460,7 @@ class Sender:
         if action.to:
             request["to"] = action.to
         answer = self.rpc.read_all([("eth_call", [request, hex(mined.block_number - 1)])])[0]
-        if isinstance(answer, RpcFault) and (data := _data(answer.data)):
+        if isinstance(answer, RpcFault) and (data := data_or_nothing(answer.data)):
             return explain_revert(data, self.abis)
         return f"failed with {mined.gas_used} of {action.gas_limit} gas used"
 
@@ -474,12 +485,9 @@ class Sender:
         )
 
 
-def _data(answer: Any) -> bytes:
-    """Data a node gave, nothing where it gave none."""
-    try:
-        return hex_bytes(answer)
-    except ValueError:
-        return b""
+def _code_places(action: Action) -> list[str]:
+    """Where code must be found before the action counts as done: the new contract's address, or what it called."""
+    return [action.address] if action.address else list(action.needs_code)
 
 
 def _note(state: TxState) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from chains.errors import Refused
 from chains.evm.abi import AbiType, decode, explain_revert, jsonable
 from chains.evm.actions import Action, PlannedCheck
-from chains.evm.node import quantity
+from chains.evm.node import hex_bytes, quantity
 from chains.rpc import Rpc, RpcDown, RpcFault
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "SimulationUnsupported",
     "WouldRevert",
     "check_answers",
+    "intrinsic_gas",
     "preview",
     "simulate",
 ]
@@ -90,15 +91,15 @@ def _request(actions: Sequence[Action], reads: Sequence[tuple[str, bytes]], send
 
 def _run(
     rpc: Rpc, actions: Sequence[Action], reads: Sequence[tuple[str, bytes]], sender: str, now_s: int
-) -> list[Mapping[str, Any]]:
+) -> list[_Result]:
     """One result for each action, then one for each read. Raises ``SimulationUnsupported``."""
     try:
         answer = rpc.read("eth_simulateV1", _request(actions, reads, sender, now_s))
     except RpcFault as error:
         raise SimulationUnsupported(str(error)) from error
     try:
-        results = [call for block in answer for call in block["calls"]]
-    except (TypeError, KeyError) as error:
+        results = [_Result.from_rpc(call) for block in answer for call in block["calls"]]
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise SimulationUnsupported("the node's answer has another form") from error
     if len(results) != len(actions) + len(reads):
         raise SimulationUnsupported("the node left calls out of its answer")
@@ -113,11 +114,8 @@ def preview(
     if not actions and not reads:
         return [], []
     results = _run(rpc, actions, reads, sender, now_s)
-    logs = [log for result in results[: len(actions)] for log in result.get("logs") or ()]
-    answers = [
-        bytes.fromhex(str(r.get("returnData", "0x"))[2:]) if quantity(r.get("status", "0x0")) == 1 else b""
-        for r in results[len(actions) :]
-    ]
+    logs = [log for result in results[: len(actions)] for log in result.logs]
+    answers = [result.returned if result.succeeded else b"" for result in results[len(actions) :]]
     return answers, logs
 
 
@@ -142,30 +140,51 @@ def simulate(
     filled = []
     for action, result in zip(actions, results, strict=False):
         _must_succeed(action, result, abis)
-        gas = quantity(result["gasUsed"])
+        gas = result.gas
         # Up to a fifth of what a call needs can be refunded at its end (EIP-3529), and does not show in gasUsed.
         needed = gas if action.kind in {"create", "create2"} else gas * 5 // 4
         filled.append(replace(action, gas_estimate=gas, gas_limit=needed + needed * gas_margin_bps // 10_000))
-    answers = [bytes.fromhex(str(r.get("returnData", "0x"))[2:]) for r in results[len(actions) :]]
-    check_answers(checks, answers, would=True)
+    check_answers(checks, [r.returned for r in results[len(actions) :]], would=True)
     return Simulated(tuple(filled), sum(a.gas_estimate for a in filled))
 
 
-def _must_succeed(action: Action, result: Mapping[str, Any], abis: Sequence[Sequence[Mapping[str, Any]]]) -> None:
-    returned = bytes.fromhex(str(result.get("returnData", "0x"))[2:])
-    if quantity(result.get("status", "0x0")) == 1:
-        if action.to is None and action.address and returned[-20:] != bytes.fromhex(action.address[2:]):
-            raise RpcDown(
-                f"the node's simulation puts {action.id} at 0x{returned[-20:].hex()}, predicted was {action.address}",
-                remedy="Run again; if it stays, report the node's version.",
-            )
-        return
-    error = result.get("error") or {}
-    data = bytes.fromhex(str(error.get("data") or result.get("returnData") or "0x")[2:])
-    raise WouldRevert(
-        f"{action.id} ({action.title}) would fail: {explain_revert(data, abis)}",
-        remedy="Correct the arguments, the order or the rights it needs. Nothing was signed.",
-    )
+@dataclass(frozen=True)
+class _Result:
+    """One simulated call: whether it succeeded, its gas, what it returned, its revert data, its events."""
+
+    succeeded: bool
+    gas: int
+    returned: bytes
+    revert: bytes
+    logs: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def from_rpc(cls, call: Mapping[str, Any]) -> _Result:
+        returned = hex_bytes(call.get("returnData") or "0x")
+        data = (call.get("error") or {}).get("data")
+        revert = hex_bytes(data) if data else returned
+        logs = [dict(log) for log in call.get("logs") or ()]
+        return cls(quantity(call["status"]) == 1, quantity(call["gasUsed"]), returned, revert, logs)
+
+
+def _must_succeed(action: Action, result: _Result, abis: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+    if not result.succeeded:
+        raise WouldRevert(
+            f"{action.id} ({action.title}) would fail: {explain_revert(result.revert, abis)}",
+            remedy="Correct the arguments, the order or the rights it needs. Nothing was signed.",
+        )
+    if action.to is None and action.address and result.returned[-20:] != bytes.fromhex(action.address[2:]):
+        raise RpcDown(
+            f"the node's simulation puts {action.id} at 0x{result.returned[-20:].hex()}, predicted was {action.address}",
+            remedy="Run again; if it stays, report the node's version.",
+        )
+
+
+def intrinsic_gas(action: Action) -> int:
+    """What any node takes for the transaction before it runs (EIP-2028, EIP-2, EIP-3860)."""
+    zeros = action.data.count(0)
+    gas = 21_000 + 4 * zeros + 16 * (len(action.data) - zeros)
+    return gas if action.to else gas + 32_000 + 2 * -(-len(action.data) // 32)
 
 
 def check_answers(checks: Sequence[PlannedCheck], answers: Sequence[bytes], *, would: bool = False) -> None:

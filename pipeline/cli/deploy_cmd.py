@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import chain_option, json_option, make_ui, password_options, project_option
+from pipeline.cli.options import chain_option, json_option, make_board, make_ui, password_options, project_option
 from pipeline.signing.password import PasswordOptions
 
 __all__ = ["command"]
@@ -14,7 +14,8 @@ __all__ = ["command"]
 
 @click.command(name="deploy")
 @project_option
-@chain_option()
+@chain_option(required=False, several=True)
+@click.option("--all", "everywhere", is_flag=True, help="Every target, wave by wave as [rollout] says.")
 @click.option(
     "--plan", "saved", type=click.Path(dir_okay=False, path_type=Path), help="Deploy exactly this saved plan."
 )
@@ -26,7 +27,8 @@ __all__ = ["command"]
 def command(
     ctx: click.Context,
     root: Path,
-    chain: str,
+    chain: str | None,
+    everywhere: bool,
     saved: Path | None,
     yes: bool,
     replan: bool,
@@ -35,19 +37,35 @@ def command(
 ) -> None:
     """Release the project to TARGET: build, gates, plan, approve, sign, deploy, verify, check, record.
 
+    Several targets (--chain base,optimism, or --all) are released side by side; one failing leaves the others whole.
     Killed or failed at any point, the same command goes on where it was. Run again when done, it sends nothing.
     """
     from pipeline.cli.guard import show_error
-    from pipeline.deploying import Deployment
     from pipeline.run import DeployOptions
 
-    ui = make_ui(as_json=as_json)
+    names = tuple(name.strip() for name in (chain or "").split(",") if name.strip())
+    if bool(names) == everywhere:
+        raise click.UsageError("Name targets with --chain, or say --all.")
+    if saved is not None and len(names) != 1:
+        raise click.UsageError("--plan goes with exactly one target.")
     options = DeployOptions(yes=yes, password=password, saved=saved, replan=replan)
-    outcome = Deployment(root, chain, options, ui, show_error).run()
+    ui = make_ui(as_json=as_json)
+    if len(names) == 1:
+        from pipeline.deploying import Deployment
+
+        outcome = Deployment(root, names[0], options, ui, show_error).run()
+        document, exit_code = outcome.to_json(), outcome.exit_code
+    else:
+        from pipeline.many import Fleet
+        from pipeline.outcome import fleet_document, fleet_exit_code, fleet_text
+
+        outcomes = Fleet(root, names, options, make_board(as_json=as_json), ui, show_error).run()
+        document, exit_code = fleet_document(outcomes), fleet_exit_code(outcomes)
+        ui.block(fleet_text(outcomes))
     ui.close()
     if as_json:
         from chains.canonical import pretty
         from pipeline.manifest.secrets import redact
 
-        click.echo(redact(pretty(outcome.to_json()).decode()), nl=False)
-    ctx.exit(outcome.exit_code)
+        click.echo(redact(pretty(document).decode()), nl=False)
+    ctx.exit(exit_code)

@@ -11,8 +11,9 @@ import click
 
 if TYPE_CHECKING:
     from pipeline.ui.base import Ui
+    from pipeline.ui.board import Board
 
-__all__ = ["chain_option", "json_option", "make_ui", "password_options", "project_option"]
+__all__ = ["chain_option", "json_option", "make_board", "make_ui", "password_options", "project_option"]
 
 R = TypeVar("R")
 
@@ -41,7 +42,7 @@ def _complete_target(ctx: click.Context, _parameter: click.Parameter, incomplete
     return sorted(name for name in names if name.startswith(incomplete))
 
 
-def chain_option(*, required: bool = True) -> Callable[[Callable[..., R]], Callable[..., R]]:
+def chain_option(*, required: bool = True, several: bool = False) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """``--chain T``: the name of a target."""
     return click.option(
         "--chain",
@@ -49,7 +50,7 @@ def chain_option(*, required: bool = True) -> Callable[[Callable[..., R]], Calla
         metavar="TARGET",
         required=required,
         shell_complete=_complete_target,
-        help="The target: a file in manifests/, by name.",
+        help="The target: a file in manifests/, by name." + (" Several: a,b,c." if several else ""),
     )
 
 
@@ -92,3 +93,20 @@ def make_ui(*, as_json: bool) -> Ui:
     from pipeline.ui.plain import PlainUi
 
     return PlainUi(sys.stderr if as_json else sys.stdout)
+
+
+def make_board(*, as_json: bool) -> Callable[[list[str]], Board]:
+    """What shows several targets at once, in the same places as ``make_ui``."""
+    import os
+    import sys
+
+    def board(names: list[str]) -> Board:
+        from pipeline.ui.board import LiveBoard, PlainBoard
+
+        if not as_json and sys.stdout.isatty() and not os.environ.get("CI"):
+            from rich.console import Console
+
+            return LiveBoard(Console(), names)
+        return PlainBoard(sys.stderr if as_json else sys.stdout, names)
+
+    return board

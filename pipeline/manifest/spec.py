@@ -180,6 +180,15 @@ class HandoverSpec(Spec):
     to: Argument = Field(description="The address every right of the deployer moves to.")
 
 
+class RolloutSpec(Spec):
+    """``[rollout]``: the order in which ``ship deploy --all`` goes through the targets."""
+
+    waves: tuple[Names, ...] = Field(
+        (), description="Targets released together; the next wave begins when all came through."
+    )
+    approve_between: bool = Field(default=False, description="Ask before each wave but the first.")
+
+
 class ProjectSpec(Spec):
     """``ship.toml``, whole."""
 
@@ -194,3 +203,4 @@ class ProjectSpec(Spec):
     handover: HandoverSpec | None = Field(default=None, description="Who has the deployer's rights in the end.")
     gates: GatesSpec = Field(default_factory=GatesSpec, description="What must pass before anything is planned.")
     checks: Mapping[Name, CheckSpec] = Field(default_factory=dict, description="Reads after deploying.")
+    rollout: RolloutSpec = Field(default_factory=RolloutSpec, description="The order of targets for deploy --all.")

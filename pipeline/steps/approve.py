@@ -56,12 +56,13 @@ class Approve:
             "approved_by": by,
             "gates": list(self.gates),
         }
-        self.session.journal.append("plan.accepted", accepted)
+        # What is adopted comes first: once the plan is accepted, a killed run goes on behind this step.
         for unit in self.plan.body.units:
             if unit.change == "adopt":
                 self.session.journal.append(
                     "unit.adopted", {"plan": self.plan.digest, "unit": unit.name, "effect": dict(unit.after)}
                 )
+        self.session.journal.append("plan.accepted", accepted)
         return Approved(by)
 
     def _by(self) -> str:

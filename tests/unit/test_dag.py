@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chains.evm.artifacts import ByteRange
@@ -73,6 +73,7 @@ def test_an_unknown_unit_gets_a_suggestion() -> None:
     assert "Did you mean" not in caught.value.remedy
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1))))))  # fmt: skip
 def test_every_need_precedes_or_a_circle_is_named(graph: tuple[int, set[tuple[int, int]]]) -> None:
     size, edges = graph

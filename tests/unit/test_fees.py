@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chains.evm.fees import BaseFeeAboveCap, FeeCaps, bump, current_fees, ether, gwei
@@ -94,6 +94,7 @@ wei = st.integers(0, 10**13)
 fee_pairs = st.tuples(wei, wei).map(lambda p: Fees(max(p), min(p)))
 
 
+@settings(deadline=None)
 @given(fee_pairs, fee_pairs, st.one_of(st.none(), wei), st.one_of(st.none(), wei))
 def test_a_replacement_raises_both_by_ten_percent_under_both_caps(
     old: Fees, market: Fees, fee_cap: int | None, tip_cap: int | None
@@ -113,6 +114,7 @@ def test_a_replacement_raises_both_by_ten_percent_under_both_caps(
     assert tip_cap is None or new.priority_wei <= tip_cap
 
 
+@settings(deadline=None)
 @given(wei, wei, st.one_of(st.none(), wei))
 def test_a_legacy_replacement_stays_legacy(old: int, market: int, cap: int | None) -> None:
     new = bump(Fees(old, None), Fees(market, None), FeeCaps(cap))
