@@ -6,13 +6,10 @@ Source: safe-smart-account v1.3.0 and v1.4.1, ``Safe.sol`` (``DOMAIN_SEPARATOR_T
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eth_abi.abi import encode
-
-from chains.evm.abi import AbiType, decode
 from chains.evm.address import address_bytes, checksum, keccak256
 
 __all__ = ["APPROVE_HASH", "EXEC", "ZERO", "SafeTx", "approve_hash", "decode_exec", "domain_separator", "exec_calldata"]
@@ -50,13 +47,15 @@ class SafeTx:
     refund_receiver: str = ZERO
 
     def struct_hash(self) -> bytes:
-        types = ["bytes32", "address", "uint256", "bytes32", "uint8", *["uint256"] * 3, "address", "address", "uint256"]
-        return keccak256(
-            encode(
-                types,
-                [_TX_TYPE, self.to, self.value_wei, keccak256(self.data), self.operation, *self.refund(), self.nonce],
-            )
-        )
+        fields: list[bytes | int | str] = [
+            self.to,
+            self.value_wei,
+            keccak256(self.data),
+            self.operation,
+            *self.refund(),
+            self.nonce,
+        ]
+        return keccak256(_words(_TX_TYPE, *fields))
 
     def refund(self) -> tuple[int, int, int, str, str]:
         return self.safe_tx_gas, self.base_gas, self.gas_price_wei, self.gas_token, self.refund_receiver
@@ -100,18 +99,18 @@ class SafeTx:
 
 
 def domain_separator(chain_id: int, safe: str) -> bytes:
-    return keccak256(encode(["bytes32", "uint256", "address"], [_DOMAIN_TYPE, chain_id, safe]))
+    return keccak256(_words(_DOMAIN_TYPE, chain_id, safe))
 
 
 def hash_call(tx: SafeTx) -> bytes:
     """Calldata of ``getTransactionHash``: the Safe's own word on the hash."""
     types = [*_EXEC_TYPES[:-1], "uint256"]
     values = [tx.to, tx.value_wei, tx.data, tx.operation, *tx.refund(), tx.nonce]
-    return keccak256(f"getTransactionHash({','.join(types)})".encode())[:4] + encode(types, values)
+    return keccak256(f"getTransactionHash({','.join(types)})".encode())[:4] + _encode(types, values)
 
 
 def exec_calldata(tx: SafeTx, signatures: bytes) -> bytes:
-    return EXEC + encode(_EXEC_TYPES, [tx.to, tx.value_wei, tx.data, tx.operation, *tx.refund(), signatures])
+    return EXEC + _encode(_EXEC_TYPES, [tx.to, tx.value_wei, tx.data, tx.operation, *tx.refund(), signatures])
 
 
 def decode_exec(data: bytes, nonce: int) -> tuple[SafeTx, bytes]:
@@ -121,6 +120,8 @@ def decode_exec(data: bytes, nonce: int) -> tuple[SafeTx, bytes]:
     """
     if data[:4] != EXEC:
         raise ValueError("not an execTransaction call")
+    from chains.evm.abi import AbiType, decode
+
     v = decode([AbiType("", t) for t in _EXEC_TYPES], data[4:])
     tx = SafeTx(v[0], v[1], v[2], v[3], nonce, v[4], v[5], v[6], v[7], v[8])
     if exec_calldata(tx, v[9]) != data:
@@ -132,6 +133,21 @@ def approve_hash(safe_tx_hash: bytes) -> bytes:
     """Calldata by which an owner, also one that is a contract, approves a hash on chain."""
     assert len(safe_tx_hash) == 32
     return APPROVE_HASH + safe_tx_hash
+
+
+def _words(*fields: bytes | int | str) -> bytes:
+    """Static ABI words: 32 bytes, an integer, an address."""
+    words = (
+        f if isinstance(f, bytes) else f.to_bytes(32, "big") if isinstance(f, int) else left_padded(f) for f in fields
+    )
+    return b"".join(words)
+
+
+def _encode(types: Sequence[str], values: Sequence[object]) -> bytes:
+    # eth_abi takes a while to import, and plans without a Safe never need it.
+    from eth_abi.abi import encode
+
+    return encode(types, values)
 
 
 def left_padded(address: str) -> bytes:
