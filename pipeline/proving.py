@@ -95,7 +95,9 @@ def live_creations(rows: Sequence[Row], plans: Mapping[str, Plan]) -> list[Creat
     for row in rows:
         if row.kind == "tx.final":
             plan = plans[row.data["plan"]]
-            action = next(a for a in plan.body.actions if a.id == row.data["action"])
+            action = next((a for a in plan.body.actions if a.id == row.data["action"]), None)
+            if action is None:
+                continue  # the execution of a proposal creates nothing
             touched[action.unit] = plan
             if action.address:
                 made[action.address.lower()] = (plan, action, row.data["hash"])

@@ -65,7 +65,9 @@ class ScriptServer:
         if action not in own or action.id in self._released:
             return True
         before = self.plan.body.actions[: self.plan.body.actions.index(action)]
-        if not self._announced and all(sender.states[a.id].stage in {"mined", "final"} for a in before):
+        if not self._announced and all(
+            sender.states[a.id].stage in {"mined", "final"} for a in before if a.id in sender.states
+        ):
             self._announced = True
             self._announce()
         return False

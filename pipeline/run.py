@@ -15,6 +15,7 @@ from pathlib import Path
 from chains.base import Clock
 from chains.errors import Refused
 from chains.evm.lifecycle import TxState, fold
+from chains.evm.safe.lifecycle import fold_proposals
 from pipeline.bundle import Bundle, load_bundle
 from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
@@ -133,7 +134,7 @@ def _send(session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, 
     try:
         run(step)
     finally:
-        outcome.sent = step.sender.sent if step.sender else 0
+        outcome.sent = step.sent
 
 
 def _recorded(session: Session, plan: Plan) -> bool:
@@ -175,6 +176,12 @@ def _abandon(session: Session, digest: str, states: Mapping[str, TxState], reaso
             f"{', '.join(on_its_way)} of the unfinished plan may still be mined",
             remedy="Run without --replan until it has settled.",
         )
+    for state in fold_proposals(session.rows, digest).values():
+        if state.stage == "made":
+            session.ui.note(
+                f"{state.id} is given up here, but its owners can still execute {state.hash}; a transaction of theirs with the "
+                f"Safe's nonce {state.tx.nonce if state.tx else '?'} ends that"
+            )
     assert session.journal is not None
     session.journal.append("plan.abandoned", {"plan": digest, "reason": reason})
 
@@ -204,6 +211,14 @@ def unit_outcomes(session: Session, outcome: Outcome) -> dict[str, UnitOutcome]:
         stage = next((s for s in stages if s != "final"), "final")
         if stage == "final" and any(a.id in proven for a in actions):
             stage = "proven"
-        transaction = (last.mined.hash if last.mined else last.attempts[-1].hash) if last and last.attempts else None
+        transaction = _transaction_of(last)
         units[planned.name] = UnitOutcome(address, transaction, stage)
     return units
+
+
+def _transaction_of(state: TxState | None) -> str | None:
+    if state is None:
+        return None
+    if state.mined:
+        return state.mined.hash
+    return state.attempts[-1].hash if state.attempts else None

@@ -95,6 +95,16 @@ class Session:
         """The recorded state, from every final transaction."""
         return live_units(self.rows, self.bodies())
 
+    def births(self) -> dict[str, int]:
+        """By unit, the block of its first final transaction."""
+        units = {(d, a.id): a.unit for d, body in self.bodies().items() for a in body.actions}
+        born: dict[str, int] = {}
+        for row in self.rows:
+            if row.kind == "tx.final":
+                unit = units.get((row.data["plan"], row.data["action"]), "")
+                born[unit] = min(row.data["block_number"], born.get(unit, row.data["block_number"]))
+        return born
+
     def bodies(self) -> dict[str, EvmPlan]:
         return {digest: self.plan(digest).body for digest in accepted_plans(self.rows)}
 

@@ -9,7 +9,7 @@ from chains.errors import Refused
 from chains.evm.artifacts import Artifact
 from chains.evm.units import CallUnit, ContractUnit, EvmUnits, ScriptUnit, references
 
-__all__ = ["DependencyCycle", "LibraryMissing", "UnknownUnit", "library_units", "order"]
+__all__ = ["DependencyCycle", "LibraryMissing", "UnknownUnit", "library_units", "order", "reach"]
 
 
 class DependencyCycle(Refused):
@@ -100,3 +100,14 @@ def order(units: EvmUnits, libraries: Mapping[str, Sequence[str]]) -> tuple[Cont
     for name in by_name:
         visit(name)
     return tuple(done.values())
+
+
+def reach(
+    ordered: Sequence[ContractUnit | CallUnit | ScriptUnit], libraries: Mapping[str, Sequence[str]]
+) -> dict[str, frozenset[str]]:
+    """By unit, every unit it depends on, however far. ``ordered`` as ``order`` gives it."""
+    reached: dict[str, frozenset[str]] = {}
+    for unit in ordered:
+        direct = {*libraries.get(unit.name, ()), *_needs(unit)} - {unit.name}
+        reached[unit.name] = frozenset(direct).union(*(reached[name] for name in direct))
+    return reached

@@ -13,14 +13,18 @@ from typing import Any
 from chains.canonical import sha256_hex
 from chains.errors import NeedsPerson, Refused
 from chains.evm.abi import AbiType, constructor_types, decode, encode, find_function, jsonable, selector
-from chains.evm.actions import Action, Change, PlannedCheck, PlannedUnit, Ready
-from chains.evm.address import address_bytes, create_address, keccak256
+from chains.evm.actions import Action, Change, PlannedCheck, PlannedUnit
+from chains.evm.address import address_bytes, checksum, create_address
 from chains.evm.adopting import already_there
 from chains.evm.artifacts import Artifact, link
-from chains.evm.dag import library_units, order
+from chains.evm.authority import Authorities, AuthorityUnusable
+from chains.evm.dag import library_units, order, reach
+from chains.evm.handover import Heir, handed_over
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
 from chains.evm.placing import place, require_factory, uses_createx
+from chains.evm.proposal import Proposal
+from chains.evm.proposing import Waiting, proposals_of
 from chains.evm.proxies import (
     ADMIN_SLOT,
     BEACON_SLOT,
@@ -34,7 +38,6 @@ from chains.evm.proxies import (
 )
 from chains.evm.reading import Reads
 from chains.evm.script_units import Scripts, lay_out_script
-from chains.evm.timelock import Operation
 from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, Ref, ScriptUnit, Unless, Value
 from chains.evm.verify.bytecode import runtime_digest
 from chains.rpc import RpcFault
@@ -77,6 +80,10 @@ class Draft:
     units: tuple[PlannedUnit, ...]
     checks: tuple[PlannedCheck, ...]
     reads: tuple[Mapping[str, Any], ...] = ()
+    proposals: tuple[Proposal, ...] = ()
+    live: Mapping[str, LiveUnit] = field(default_factory=dict)
+    fresh: frozenset[str] = frozenset()
+    handover: str | None = None
 
 
 @dataclass
@@ -89,6 +96,8 @@ class Layout:
     deployer: str
     nonce: int
     live: dict[str, LiveUnit]
+    authorities: Authorities
+    waiting: Waiting
     actions: list[Action] = field(default_factory=list)
     planned: list[PlannedUnit] = field(default_factory=list)
     reads: list[Mapping[str, Any]] = field(default_factory=list)
@@ -133,7 +142,7 @@ class Layout:
             kept = {reading.key: "0x" + reading.answer.hex() for reading in reads}
             placed = replace(placed, reads=reads, effect={**placed.effect, "reads": kept})
             self.live[placed.unit] = self.live[placed.unit].merge({"reads": kept})
-        self.nonce += 1
+        self.nonce += action.kind != "proposal"
         self.actions.append(placed)
         if placed.address:
             self.fresh.add(placed.address.lower())
@@ -196,40 +205,60 @@ class Layout:
         args: Any,
         value_wei: int,
         effect: dict[str, Any],
-        authority: str | None,
+        authority: tuple[str, ...] | None,
     ) -> None:
-        """A call, direct or through a timelock."""
+        """A call, direct or through an authority (``chains.evm.authority``)."""
         name = f"{unit}.{suffix}" if suffix else unit
         self.live[unit] = self.live.get(unit, LiveUnit(unit)).merge(effect)
         base = Action(
             id=name, unit=unit, kind="call", title=title, nonce=0, to=to, value_wei=value_wei, data=data, args=args,
             effect=effect, needs_code=(to,),
         )  # fmt: skip
-        if authority is None:
-            self.add(base)
+        actions = [base] if authority is None else self.authorities.through(base, authority)
+        if any(a.ready is not None or a.kind == "proposal" for a in actions):
+            reads = self.readings.take()  # what the payload rests on, before another action takes it for its own
+            self.waiting.hold([replace(action, reads=reads) for action in actions])
             return
-        operation = Operation(to, value_wei, data, keccak256(f"{name}:{self.nonce}:{self.deployer}".encode()))
-        delay_s = self._delay_s(authority)
-        schedule = replace(
-            base, id=f"{name}.schedule", title=f"schedule: {title}", to=authority, value_wei=0,
-            data=operation.schedule(delay_s), effect={}, needs_code=(authority,),
-        )  # fmt: skip
-        execute = replace(
-            base, id=f"{name}.execute", title=f"execute: {title}", to=authority, data=operation.execute(),
-            needs_code=(authority, to), ready=Ready(authority, operation.is_ready(), delay_s),
-        )  # fmt: skip
-        self.add(schedule)
-        self.add(execute)
+        self.add_due(unit)
+        for action in actions:
+            self.add(action)
 
-    def _delay_s(self, timelock: str) -> int:
+    def add_due(self, unit: str | None) -> None:
+        """Let nothing of ``unit`` come before what it has to wait for."""
+        for action in self.waiting.due(unit):
+            self.add(action)
+
+    def authority(self, value: Value | None, to: str | None = None) -> tuple[str, ...] | None:
+        """The path an action takes. Without one: the owner of ``to``, where that is a Safe or a timelock."""
+        if value is None:
+            owner = self.owner(to) if to is not None else None
+            return (owner,) if owner is not None and self.authorities.known(owner) else None
+        values = value if isinstance(value, tuple) else (value,)
+        path = tuple(self.address_of(v, "authority") for v in values)
+        if not path or path[0].lower() in self.fresh:
+            raise AuthorityUnusable(
+                f"the authority {path[0] if path else '[]'} is itself deployed by this plan, and cannot act in it",
+                remedy="Leave `authority` out until it has the right, or order the call before it gets it.",
+            )
+        return path
+
+    def owner(self, contract: str) -> str | None:
+        """``owner()`` of a live contract, unless it has none or it is the deployer."""
         try:
-            answer = self.node.call(timelock, encode_call("getMinDelay", [], []))
-            return int(decode([AbiType("", "uint256")], answer)[0])
-        except (RpcFault, ValueError) as error:
-            raise ProxyUnsupported(
-                f"the authority {timelock} is not a TimelockController: it has no getMinDelay() ({error})",
-                remedy="Name a deployed timelock as `authority`, or leave it out where the deployer has the right.",
-            ) from error
+            answer = self.node.call(contract, encode_call("owner", [], []))
+            owner = str(decode([AbiType("", "address")], answer)[0])
+        except (RpcFault, ValueError):
+            return None
+        return owner if owner != checksum(self.deployer) else None
+
+    def hand_over(self, heir: Heir) -> None:
+        """The deployer's rights, given away. What the heir has to accept goes through it, where that can be planned."""
+        for action, for_heir in handed_over(heir, self.deployer, self.abi_at):
+            if not for_heir:
+                self.add(action)
+            elif heir.to.lower() not in self.fresh and self.authorities.known(heir.to):
+                self.waiting.hold(self.authorities.through(action, (heir.to,)))
+        self.add_due(None)
 
     # -- code ----------------------------------------------------------------------------------------------------
 
@@ -383,7 +412,7 @@ class Layout:
             unit.proxy, proxy=before.address, admin_or_beacon=before.beacon or before.admin,
             implementation=implementation, call=call, abi=artifact.abi,
         )  # fmt: skip
-        authority = self.address_of(unit.authority, "authority") if unit.authority is not None else None
+        authority = self.authority(unit.authority, to)
         effect = {
             "implementation": implementation, "implementation_init_code": digest, "implementation_source": artifact.source,
         }  # fmt: skip
@@ -437,7 +466,7 @@ class Layout:
                 f"[calls.{unit.name}] goes to {to}, where there is no code: the call would succeed and do nothing",
                 remedy="Correct `to`, or deploy the contract first.",
             )
-        authority = self.address_of(unit.authority, "authority") if unit.authority is not None else None
+        authority = self.authority(unit.authority)
         digest = call_digest(to, unit.call.value_wei, data)
         before = self.live.get(unit.name)
         if unit.unless is not None:
@@ -520,8 +549,9 @@ def lay_out(
     deployer: str,
     nonce: int,
     scripts: Scripts | None = None,
+    heir: Heir | None = None,
 ) -> Draft:
-    """Order the units and turn what differs from ``live`` into actions, starting at ``nonce``.
+    """Order the units and turn what differs from ``live`` into actions, starting at ``nonce``; ``heir`` comes last.
 
     Without ``scripts`` no script is run: what would come after one is then planned as if it sent nothing.
 
@@ -530,14 +560,23 @@ def lay_out(
     """
     _prefetch(node, live)
     libraries = {u.name: tuple(library_units(u, sources(u.source), units).values()) for u in units.contracts}
-    layout = Layout(units, sources, node, deployer, nonce, dict(live))
-    for unit in order(units, libraries):
+    ordered = order(units, libraries)
+    waiting, authorities = Waiting(reach(ordered, libraries)), Authorities(node, deployer)
+    layout = Layout(units, sources, node, deployer, nonce, dict(live), authorities, waiting)
+    for unit in ordered:
+        layout.add_due(unit.name)
         if isinstance(unit, CallUnit):
             layout.call_unit(unit)
         elif isinstance(unit, ScriptUnit):
             lay_out_script(layout, unit, scripts)
         else:
             layout.contract(unit)
+    layout.add_due(None)
+    if heir is not None:
+        layout.hand_over(heir)
+    to = layout.address_of(units.handover, "[handover] to") if units.handover is not None else None
     checks = tuple(layout.check(c) for c in units.checks)
     reads = (*layout.reads, *(reading.to_json() for reading in layout.readings.log))
-    return Draft(tuple(layout.actions), tuple(layout.planned), checks, reads)
+    actions, planned = tuple(layout.actions), tuple(layout.planned)
+    proposals = proposals_of(actions, authorities)
+    return Draft(actions, planned, checks, reads, proposals, layout.live, frozenset(layout.fresh), to)

@@ -98,7 +98,9 @@ class Unless:
 class ContractUnit:
     """``[contracts.NAME]``. ``source`` is ``path:Contract`` as the compiler names it.
 
-    ``authority`` is the timelock through which an upgrade goes; ``None`` when the deployer may upgrade by itself.
+    ``authority`` is the Safe or timelock through which an upgrade goes, or a path of them; ``None`` when the deployer
+    may upgrade by itself, or the chain shows who owns the proxy.
+
     Salts are 32 bytes; with ``sender_guard`` CreateX binds their first 11 to the deployer. ``create3_salt`` alone fixes
     the unit's address, whatever its code. ``unsafe_allow`` maps a finding of the upgrade check to why it is accepted.
     """
@@ -162,3 +164,5 @@ class EvmUnits:
     calls: tuple[CallUnit, ...] = ()
     checks: tuple[Check, ...] = ()
     scripts: tuple[ScriptUnit, ...] = ()
+    handover: Value | None = None
+    """``[handover]``: who the deployer's rights move to in the end."""

@@ -29,6 +29,10 @@ COMMANDS = {
     "export": ("pipeline.cli.export_cmd", "Write address books and Safe batches from the records."),
     "verify": ("pipeline.cli.verify_cmd", "Prove that the chain holds the bytes that were built."),
     "status": ("pipeline.cli.status_cmd", "Say what is live where, and what differs from this project."),
+    "proposals": (
+        "pipeline.cli.proposals_cmd",
+        "Show what waits for the owners of a Safe, or import their signatures.",
+    ),
     "record": ("pipeline.cli.record_cmd", "Show or verify release records."),
     "signer": ("pipeline.cli.signer_cmd", "Make an encrypted key, or show a target's signing address."),
     "createx": ("pipeline.cli.createx_cmd", "See that CreateX is on a target's chain, for create3 addresses."),

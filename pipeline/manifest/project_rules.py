@@ -35,6 +35,8 @@ def project_problems(spec: ProjectSpec, locate: Locate) -> Iterator[ManifestInva
     for kind, others in (("scripts", spec.scripts), ("programs", spec.programs)):
         for name, unit in others.items():
             yield from _after((kind, name), unit.after, spec, locate)
+    if spec.handover is not None:
+        yield from _unresolved(spec.handover.to, scope, ("handover", "to"), locate)
     yield from check_problems(spec.checks, scope, locate)
 
 

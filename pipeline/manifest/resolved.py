@@ -51,6 +51,7 @@ def _units(units: EvmUnits) -> dict[str, Any]:
         "calls": [_plain(unit) for unit in units.calls],
         "checks": [_plain(unit) for unit in units.checks],
         **({"scripts": [_plain(unit) for unit in units.scripts]} if units.scripts else {}),
+        **({"handover": _plain(units.handover)} if units.handover is not None else {}),
     }
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "ContractSpec",
     "EvmSpec",
     "FunctionSpec",
+    "HandoverSpec",
     "ProgramSpec",
     "ProjectSpec",
     "ProjectTable",
@@ -107,7 +108,7 @@ class ContractSpec(Spec):
     )
     authority: Argument | None = Field(
         None,
-        description="The timelock an upgrade goes through (scheduled, then executed); none where the deployer has the right.",
+        description="The Safe or timelock an upgrade goes through, or the path [timelock, safe]; found by itself where that owns the proxy.",
     )
     create2: Salt | None = Field(
         default=None,
@@ -155,7 +156,7 @@ class CallSpec(Spec):
     unless: UnlessSpec | None = Field(default=None, description="A read that makes the call unnecessary.")
     authority: Argument | None = Field(
         None,
-        description="The timelock the call goes through (scheduled, then executed); none where the deployer has the right.",
+        description="The Safe or timelock the call goes through, or the path [timelock, safe]; none where the deployer has the right.",
     )
     after: Names = Field(default=(), description="Units that must be on chain before this call.")
 
@@ -189,6 +190,12 @@ class CheckSpec(Spec):
     equals: Argument = Field(description="The answer expected.")
 
 
+class HandoverSpec(Spec):
+    """``[handover]``: who has the deployer's rights when the release is complete."""
+
+    to: Argument = Field(description="The address every right of the deployer moves to.")
+
+
 class RolloutSpec(Spec):
     """``[rollout]``: the order in which ``ship deploy --all`` goes through the targets."""
 
@@ -209,6 +216,7 @@ class ProjectSpec(Spec):
     calls: Mapping[Name, CallSpec] = Field(default_factory=dict, description="Transactions that change state.")
     scripts: Mapping[Name, ScriptSpec] = Field(default_factory=dict, description="Foundry scripts to run.")
     programs: Mapping[Name, ProgramSpec] = Field(default_factory=dict, description="Anchor programs.")
+    handover: HandoverSpec | None = Field(default=None, description="Who has the deployer's rights in the end.")
     gates: GatesSpec = Field(default_factory=GatesSpec, description="What must pass before anything is planned.")
     checks: Mapping[Name, CheckSpec] = Field(default_factory=dict, description="Reads after deploying.")
     rollout: RolloutSpec = Field(default_factory=RolloutSpec, description="The order of targets for deploy --all.")

@@ -47,6 +47,7 @@ def _make(project: Project, target: Target) -> tuple[EvmUnits, list[ManifestInva
             *(own.check(name, check) for name, check in target.units.target_checks.items()),
         ),
         tuple(ScriptUnit(name, unit.source, unit.after, unit.rerun) for name, unit in spec.scripts.items()),
+        maker.value(spec.handover.to, ("handover", "to")) if spec.handover else None,
     )
     return units, [*maker.problems, *own.problems]
 

@@ -41,6 +41,7 @@ def make_plan(session: Session, bundle: Bundle, deployer: str) -> Plan:
         deployer=deployer,
         genesis_hash=session.genesis_hash,
         scripts=scripts_of(session, bundle, deployer),
+        since=session.births(),
     )
     commit = current_commit(project.root)
     return Plan(
