@@ -82,9 +82,9 @@ def _server(rpc: _Turns, handlers: Mapping[str, Handler]) -> type[BaseHTTPReques
             return (self.headers.get("host") or "").rpartition(":")[0] in {"127.0.0.1", "localhost"}
 
         def _reply(self, status: int, data: bytes) -> None:
-            # What was refused may have left its body unread.
-            self.close_connection = self.close_connection or status != HTTPStatus.OK
             self.send_response(status)
+            if status != HTTPStatus.OK:  # what was refused may have left its body unread
+                self.send_header("connection", "close")
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(data)))
             self.end_headers()
