@@ -34,9 +34,9 @@ _SALT = bytes(32)
 class Creation:
     """One live contract and where it comes from.
 
-    ``part`` is ``address``, ``implementation`` or ``beacon``. ``action`` is the creating one; ``None`` when the contract
-    was there already and was adopted: then ``source`` and ``init_code_sha256`` are what is known of it, if anything, and
-    ``made`` how the adoption saw it being created.
+    ``part`` is ``address``, ``implementation`` or ``beacon``, of a script the rest of its action's id. ``action`` is the
+    creating one; ``None`` when the contract was there already and was adopted: then ``source`` and ``init_code_sha256``
+    are what is known of it, if anything, and ``made`` how the adoption saw it being created.
     """
 
     unit: str
@@ -95,7 +95,9 @@ def live_creations(rows: Sequence[Row], plans: Mapping[str, Plan]) -> list[Creat
     for row in rows:
         if row.kind == "tx.final":
             plan = plans[row.data["plan"]]
-            action = next(a for a in plan.body.actions if a.id == row.data["action"])
+            action = next((a for a in plan.body.actions if a.id == row.data["action"]), None)
+            if action is None:
+                continue  # the execution of a proposal creates nothing
             touched[action.unit] = plan
             if action.address:
                 made[action.address.lower()] = (plan, action, row.data["hash"])
@@ -114,6 +116,11 @@ def live_creations(rows: Sequence[Row], plans: Mapping[str, Plan]) -> list[Creat
                 known = how.source if how else source
                 creation = Creation(unit.name, part, address, touched[unit.name], None, None, known, init_code, how)
             creations.append(creation)
+        if unit.done is not None:  # a script: each contract it deployed is a part, called as its action
+            for address in unit.created.values():
+                plan, action, transaction = made[address.lower()]
+                part = action.id.removeprefix(f"{unit.name}.")
+                creations.append(Creation(unit.name, part, address, plan, action, transaction, action.source, None))
     return creations
 
 

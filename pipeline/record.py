@@ -18,6 +18,7 @@ from chains.evm.live import live_units
 from chains.files import write_atomic
 from chains.jsontext import read_json
 from pipeline.plan import Plan
+from pipeline.proposals.recording import executed_proposals, of_plan, transactions_by_others
 
 __all__ = ["RecordInvalid", "derive_record", "load_record", "statement", "statement_path", "write_record"]
 
@@ -38,6 +39,7 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
     proven = _last(rows, "plan.proven", plan.digest)
     seen = [row for row in rows if row.seq <= proven.seq]
     transactions = [_transaction(row, bodies) for row in seen if row.kind == "tx.final"]
+    proposals = executed_proposals(seen)
     changes = {u.name: u for u in plan.body.units}
     live = live_units(seen, bodies)
     units = {}
@@ -51,7 +53,7 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
             **after,
             "change": planned.change,
             "reason": planned.reason,
-            "transactions": [t["hash"] for t in own],
+            "transactions": [t["hash"] for t in own] + transactions_by_others(name, proposals, bodies),
         }
     gas = sum(t["gas_used"] for t in transactions if t["plan"] == plan.digest)
     cost_wei = sum(int(t["cost_wei"]) for t in transactions if t["plan"] == plan.digest)
@@ -75,6 +77,7 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
         "gates": accepted.data["gates"],
         "units": units,
         "transactions": [t for t in transactions if t["plan"] == plan.digest or t["unit"] in units],
+        **({"proposals": own_proposals} if (own_proposals := of_plan(proposals, plan.digest)) else {}),
         "proofs": proven.data["proofs"],
         "checks": proven.data["checks"],
         "cost": {"gas": gas, "wei": str(cost_wei)},
@@ -100,19 +103,19 @@ def _last(rows: Sequence[Row], kind: str, plan: str) -> Row:
 
 def _transaction(row: Row, bodies: Mapping[str, EvmPlan]) -> dict[str, Any]:
     data = row.data
-    action = next(a for a in bodies[data["plan"]].actions if a.id == data["action"])
+    action = next((a for a in bodies[data["plan"]].actions if a.id == data["action"]), None)
     return {
         "plan": data["plan"],
-        "action": action.id,
-        "unit": action.unit,
-        "title": action.title,
+        "action": data["action"],
+        "unit": action.unit if action else "",
+        "title": action.title if action else f"execute the proposal {data['action'].rpartition('.')[0]}",
         "hash": data["hash"],
         "nonce": data["nonce"],
         "block_number": data["block_number"],
         "block_hash": data["block_hash"],
         "gas_used": data["gas_used"],
         "gas_price_wei": data["gas_price_wei"],
-        "cost_wei": str(data["gas_used"] * int(data["gas_price_wei"]) + action.value_wei),
+        "cost_wei": str(data["gas_used"] * int(data["gas_price_wei"]) + (action.value_wei if action else 0)),
         "address": data["address"],
         "code_keccak256": data["code_keccak256"],
         "finality": data["finality"],

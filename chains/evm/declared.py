@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chains.evm.authority import Authorities
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
-from chains.evm.planner import Sources, call_digest
-from chains.evm.planner import _Layout as Layout
+from chains.evm.planner import Layout, Sources, call_digest
+from chains.evm.proposing import Waiting
 from chains.evm.units import CallUnit, ContractUnit, EvmUnits, Ref
 
 __all__ = ["Declared", "DeclaredCall", "DeclaredCode"]
@@ -76,4 +77,6 @@ class Declared:
         return DeclaredCall(to, data, unit.call.value_wei, call_digest(to, unit.call.value_wei, data))
 
     def _layout(self, live: Mapping[str, LiveUnit]) -> Layout:
-        return Layout(self.units, self.sources, self.node, self.deployer, 0, dict(live))
+        nothing_waits = Waiting({})
+        authorities = Authorities(self.node, self.deployer)
+        return Layout(self.units, self.sources, self.node, self.deployer, 0, dict(live), authorities, nothing_waits)

@@ -28,7 +28,7 @@ from chains.evm.node import quantity
 from chains.evm.proxies import PROXY_CONTRACTS
 from chains.evm.proxy_facts import delegates, proxy_facts
 from chains.evm.units import CallUnit, ContractUnit
-from chains.evm.verify.bytecode import again_request, reexecution, runtime_digest, runtime_problem
+from chains.evm.verify.bytecode import reexecution, rerun, runtime_digest, runtime_problem
 from chains.evm.verify.creation import Creation, Creations
 from chains.rpc import Rpc, RpcFault, RpcUnknown
 
@@ -139,7 +139,7 @@ class Importer:
 
     def _again(self, artifact: Artifact, wanted: DeclaredCode, address: str, code: bytes, *, value_wei: int = 0) -> str:
         """Run the project's init code at ``address``. Refused where immutables are neither reproduced nor known."""
-        request = again_request(creating(artifact, wanted, address, value_wei), self.declared.deployer)
+        request = rerun(creating(artifact, wanted, address, value_wei), self.declared.deployer)
         again = reexecution(self.rpc.read_all([("eth_call", request)])[0], code)
         if again != "match" and artifact.immutables:
             why = {"differs": "running it again with the arguments of ship.toml gives other ones"}

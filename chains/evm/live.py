@@ -61,7 +61,14 @@ def live_units(rows: Iterable[Row], plans: Mapping[str, EvmPlan]) -> dict[str, L
     effects = {digest: {a.id: (a.unit, a.effect) for a in plan.actions} for digest, plan in plans.items()}
     for row in rows:
         if row.kind == "tx.final":
+            if row.data["action"] not in effects[row.data["plan"]]:
+                continue  # the execution of a proposal, whose own row tells what it did
             unit, effect = effects[row.data["plan"]][row.data["action"]]
+        elif row.kind == "proposal.executed":
+            for action in row.data["actions"]:
+                unit, effect = effects[row.data["plan"]][action]
+                live[unit] = live.get(unit, LiveUnit(unit)).merge(effect)
+            continue
         elif row.kind == "unit.adopted":
             unit, effect = row.data["unit"], row.data["effect"]
         else:

@@ -136,6 +136,7 @@ class Sender:
     caps: FeeCaps
     prove: Prove
     abis: Sequence[Sequence[Mapping[str, Any]]] = ()
+    may_sign: Callable[[Action], bool] | None = None
     states: dict[str, TxState] = field(default_factory=dict)
     sent: int = 0
     _sent_at_s: dict[str, float] = field(default_factory=dict)
@@ -263,6 +264,8 @@ class Sender:
 
     def _may_sign(self, action: Action, seen: Seen) -> bool:
         if self._halting() or self._in_flight() >= self.settings.window:
+            return False
+        if self.may_sign is not None and not self.may_sign(action):
             return False
         if seen.nonce > action.nonce:
             self._refuse_foreign(action)

@@ -23,8 +23,10 @@ __all__ = [
     "Simulated",
     "SimulationUnsupported",
     "WouldRevert",
+    "action_blocks",
     "check_answers",
     "intrinsic_gas",
+    "preview",
     "read_after",
     "simulate",
 ]
@@ -69,7 +71,9 @@ def _block(action: Action, sender: str, seen_s: int) -> dict[str, Any]:
     value = hex(action.value_wei)
     data = "0x" + action.data.hex()
     overrides: dict[str, Any] = {}
-    if action.to is None:
+    if action.by is not None:
+        call = {"from": action.by, "to": action.to, "value": value, "input": data}
+    elif action.to is None:
         # The call itself takes a nonce before the code runs; with nonce 0 somebody else has to make it, so that the
         # constructor then sees another tx.origin.
         caller, nonce = (sender, action.nonce - 1) if action.nonce else (_CREATE_CALLER, 0)
@@ -82,16 +86,52 @@ def _block(action: Action, sender: str, seen_s: int) -> dict[str, Any]:
     return {"stateOverrides": overrides, "calls": [call], "blockOverrides": {"time": hex(seen_s)}}
 
 
-def _request(actions: Sequence[Action], checks: Sequence[PlannedCheck], sender: str, now_s: int) -> list[Any]:
+def action_blocks(actions: Sequence[Action], sender: str, now_s: int) -> tuple[list[dict[str, Any]], int]:
+    """``(one simulated block an action, the time of the last)``; delays of timelocks pass between them."""
     blocks, seen_s = [], now_s
     for action in actions:
         seen_s += 1 + (action.ready.delay_s if action.ready else 0)
         blocks.append(_block(action, sender, seen_s))
-    reads = [{"from": sender, "to": c.to, "input": "0x" + c.data.hex()} for c in checks]
-    if reads:
+    return blocks, seen_s
+
+
+def _request(actions: Sequence[Action], reads: Sequence[tuple[str, bytes]], sender: str, now_s: int) -> list[Any]:
+    blocks, seen_s = action_blocks(actions, sender, now_s)
+    calls = [{"from": sender, "to": to, "input": "0x" + data.hex()} for to, data in reads]
+    if calls:
         override = {sender: {"code": "0x"}}
-        blocks.append({"calls": reads, "stateOverrides": override, "blockOverrides": {"time": hex(seen_s + 1)}})
+        blocks.append({"calls": calls, "stateOverrides": override, "blockOverrides": {"time": hex(seen_s + 1)}})
     return [{"blockStateCalls": blocks, "validation": False, "traceTransfers": False}, "latest"]
+
+
+def _run(
+    rpc: Rpc, actions: Sequence[Action], reads: Sequence[tuple[str, bytes]], sender: str, now_s: int
+) -> list[_Result]:
+    """One result for each action, then one for each read. Raises ``SimulationUnsupported``."""
+    try:
+        answer = rpc.read("eth_simulateV1", _request(actions, reads, sender, now_s))
+    except RpcFault as error:
+        raise SimulationUnsupported(str(error)) from error
+    try:
+        results = [_Result.from_rpc(call) for block in answer for call in block["calls"]]
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise SimulationUnsupported("the node's answer has another form") from error
+    if len(results) != len(actions) + len(reads):
+        raise SimulationUnsupported("the node left calls out of its answer")
+    return results
+
+
+def preview(
+    rpc: Rpc, actions: Sequence[Action], reads: Sequence[tuple[str, bytes]], *, sender: str, now_s: int
+) -> tuple[list[bytes], list[Mapping[str, Any]]]:
+    """``(answers, logs)``: what ``reads`` (recipient, calldata) give after the actions, nothing where one reverts, and
+    the events of the actions in order. Nothing is judged. Raises ``SimulationUnsupported``."""
+    if not actions and not reads:
+        return [], []
+    results = _run(rpc, actions, reads, sender, now_s)
+    logs = [log for result in results[: len(actions)] for log in result.logs]
+    answers = [result.returned if result.succeeded else b"" for result in results[len(actions) :]]
+    return answers, logs
 
 
 def simulate(
@@ -111,22 +151,16 @@ def simulate(
     """
     if not actions and not checks:
         return Simulated((), 0)
-    try:
-        answer = rpc.read("eth_simulateV1", _request(actions, checks, sender, now_s))
-    except RpcFault as error:
-        raise SimulationUnsupported(str(error)) from error
-    try:
-        results = [_Result.from_rpc(call) for block in answer for call in block["calls"]]
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise SimulationUnsupported("the node's answer has another form") from error
-    if len(results) != len(actions) + len(checks):
-        raise SimulationUnsupported("the node left calls out of its answer")
+    results = _run(rpc, actions, [(c.to, c.data) for c in checks], sender, now_s)
     filled = []
     for action, result in zip(actions, results, strict=False):
         _must_succeed(action, result, abis)
         gas = result.gas
         # Up to a fifth of what a call needs can be refunded at its end (EIP-3529), and does not show in gasUsed.
-        needed = gas if action.kind != "call" else gas * 5 // 4
+        needed = gas if action.kind in {"create", "create2"} else gas * 5 // 4
+        if action.made_by is not None:
+            # A factory hands on 63/64 of what it has (EIP-150), CREATE3's proxy again: that much must be there, unused.
+            needed = gas * 33 // 32
         filled.append(replace(action, gas_estimate=gas, gas_limit=needed + needed * gas_margin_bps // 10_000))
     check_answers(checks, [r.returned for r in results[len(actions) :]], would=True)
     return Simulated(tuple(filled), sum(a.gas_estimate for a in filled))
@@ -172,20 +206,21 @@ def read_after(
 
 @dataclass(frozen=True)
 class _Result:
-    """One simulated call: whether it succeeded, its gas, what it returned, and its revert data."""
+    """One simulated call: whether it succeeded, its gas, what it returned, its revert data, its events."""
 
     succeeded: bool
     gas: int
     returned: bytes
     revert: bytes
+    logs: Sequence[Mapping[str, Any]]
 
     @classmethod
     def from_rpc(cls, call: Mapping[str, Any]) -> _Result:
         returned = hex_bytes(call.get("returnData") or "0x")
         data = (call.get("error") or {}).get("data")
-        return cls(
-            quantity(call["status"]) == 1, quantity(call["gasUsed"]), returned, hex_bytes(data) if data else returned
-        )
+        revert = hex_bytes(data) if data else returned
+        logs = [dict(log) for log in call.get("logs") or ()]
+        return cls(quantity(call["status"]) == 1, quantity(call["gasUsed"]), returned, revert, logs)
 
 
 def _must_succeed(action: Action, result: _Result, abis: Sequence[Sequence[Mapping[str, Any]]]) -> None:
@@ -194,7 +229,7 @@ def _must_succeed(action: Action, result: _Result, abis: Sequence[Sequence[Mappi
             f"{action.id} ({action.title}) would fail: {explain_revert(result.revert, abis)}",
             remedy="Correct the arguments, the order or the rights it needs. Nothing was signed.",
         )
-    if action.to is None and action.address and result.returned[-20:] != bytes.fromhex(action.address[2:]):
+    if action.kind != "call" and action.address and result.returned[-20:] != bytes.fromhex(action.address[2:]):
         raise RpcDown(
             f"the node's simulation puts {action.id} at 0x{result.returned[-20:].hex()}, predicted was {action.address}",
             remedy="Run again; if it stays, report the node's version.",

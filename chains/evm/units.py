@@ -19,6 +19,7 @@ __all__ = [
     "Proxy",
     "Read",
     "Ref",
+    "ScriptUnit",
     "Unless",
     "Value",
     "references",
@@ -97,7 +98,11 @@ class Unless:
 class ContractUnit:
     """``[contracts.NAME]``. ``source`` is ``path:Contract`` as the compiler names it.
 
-    ``authority`` is the timelock through which an upgrade goes; ``None`` when the deployer may upgrade by itself.
+    ``authority`` is the Safe or timelock through which an upgrade goes, or a path of them; ``None`` when the deployer
+    may upgrade by itself, or the chain shows who owns the proxy.
+
+    Salts are 32 bytes; with ``sender_guard`` CreateX binds their first 11 to the deployer. ``create3_salt`` alone fixes
+    the unit's address, whatever its code. ``unsafe_allow`` maps a finding of the upgrade check to why it is accepted.
     """
 
     name: str
@@ -109,10 +114,13 @@ class ContractUnit:
     upgrade: Call | None = None
     proxy_owner: Value = DEPLOYER
     create2_salt: bytes | None = None
+    create3_salt: bytes | None = None
+    sender_guard: bool = False
     libraries: Mapping[str, Value] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     authority: Value | None = None
     replace: bool = False
+    unsafe_allow: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,16 @@ class CallUnit:
     unless: Unless | None = None
     after: tuple[str, ...] = ()
     authority: Value | None = None
+
+
+@dataclass(frozen=True)
+class ScriptUnit:
+    """``[scripts.NAME]``: a Foundry script. It runs once; with ``rerun`` again whenever its code has changed."""
+
+    name: str
+    source: str
+    after: tuple[str, ...] = ()
+    rerun: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,3 +163,6 @@ class EvmUnits:
     contracts: tuple[ContractUnit, ...] = ()
     calls: tuple[CallUnit, ...] = ()
     checks: tuple[Check, ...] = ()
+    scripts: tuple[ScriptUnit, ...] = ()
+    handover: Value | None = None
+    """``[handover]``: who the deployer's rights move to in the end."""

@@ -13,7 +13,7 @@ from chains.evm.declared import Declared
 from chains.evm.importing import Importer, NotProven, Proven
 from chains.evm.live import LiveUnit
 from chains.evm.node import Head, Node
-from chains.evm.units import CallUnit, EvmUnits
+from chains.evm.units import CallUnit, EvmUnits, ScriptUnit
 from chains.evm.verify.creation import Creations
 from pipeline.adopting.claims import Claims
 from pipeline.adopting.matching import Ambiguous, Matcher
@@ -83,6 +83,9 @@ def find(
             continue
         if isinstance(unit, CallUnit):
             _call(importer, unit, proven, open_calls)
+            continue
+        if isinstance(unit, ScriptUnit):
+            absent.append(unit.name)  # what a script did can only be adopted as units of their own
             continue
         where = ""
         try:

@@ -50,6 +50,8 @@ def _units(units: EvmUnits) -> dict[str, Any]:
         "contracts": [_plain(unit) for unit in units.contracts],
         "calls": [_plain(unit) for unit in units.calls],
         "checks": [_plain(unit) for unit in units.checks],
+        **({"scripts": [_plain(unit) for unit in units.scripts]} if units.scripts else {}),
+        **({"handover": _plain(units.handover)} if units.handover is not None else {}),
     }
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "OverridesSpec",
     "PolicySpec",
     "RpcSpec",
+    "SafeSpec",
     "SignerSpec",
     "TargetSpec",
     "VerifySpec",
@@ -151,6 +152,13 @@ class VerifySpec(Spec):
     blockscout: Explorer | None = Field(default=None, description="Blockscout: true, false, or a table.")
 
 
+class SafeSpec(Spec):
+    """``[safe]``: where proposals to Safe owners are sent, beside the exported file."""
+
+    service_url: Url | None = Field(default=None, description="A Safe Transaction Service for this chain.")
+    api_key: SecretReference | None = Field(default=None, description="The service's API key, as a reference.")
+
+
 class NetworkSpec(Spec):
     """``[network]``: exceptions to which hosts may be spoken to."""
 
@@ -175,6 +183,7 @@ class TargetSpec(Spec):
     params: Mapping[Name, Argument] = Field(default_factory=dict, description="Values for ${params.NAME}.")
     overrides: OverridesSpec = Field(default_factory=OverridesSpec, description="What differs from ship.toml.")
     verify: VerifySpec = Field(default_factory=VerifySpec, description="Where sources are published.")
+    safe: SafeSpec = Field(default_factory=SafeSpec, description="Where proposals to Safe owners are sent.")
     network: NetworkSpec = Field(default_factory=NetworkSpec, description="Hosts allowed by name.")
     checks: Mapping[Name, CheckSpec] = Field(default_factory=dict, description="Reads after deploying, on this target.")
 

@@ -19,17 +19,18 @@ from chains.canonical import sha256_hex
 from chains.evm.actions import Action
 from chains.evm.address import CREATE2_FACTORY, create_address
 from chains.evm.artifacts import Artifact, ByteRange, link, mask, strip_metadata
+from chains.evm.createx import CREATEX, init_code_of
 from chains.evm.node import data_or_nothing
 from chains.rpc import Request, RpcFault
 
 __all__ = [
     "Proof",
-    "again_request",
     "init_code",
     "masks",
     "proof_of",
     "proof_requests",
     "reexecution",
+    "rerun",
     "runtime_digest",
     "runtime_problem",
 ]
@@ -56,6 +57,8 @@ class Proof:
 
 def init_code(action: Action) -> bytes:
     """The init code inside a creating action's payload."""
+    if action.to == CREATEX:
+        return init_code_of(action.data)[1]
     return action.data[_CREATE2_SALT_BYTES:] if action.kind == "create2" else action.data
 
 
@@ -97,7 +100,7 @@ def proof_requests(action: Action, *, sender: str, transaction_hash: str | None)
     assert action.address
     requests: list[Request] = [
         ("eth_getCode", [action.address, "latest"]),
-        ("eth_call", again_request(action, CREATE2_FACTORY if action.kind == "create2" else sender)),
+        ("eth_call", rerun(action, action.made_by or (CREATE2_FACTORY if action.kind == "create2" else sender))),
     ]
     if transaction_hash:
         requests.append(("eth_getTransactionByHash", [transaction_hash]))
@@ -127,8 +130,8 @@ def proof_of(artifact: Artifact, action: Action, answers: Sequence[Any], *, tran
     )
 
 
-def again_request(action: Action, creator: str) -> list[Any]:
-    """Parameters of an ``eth_call`` that run the init code at the contract's address as if nothing were there yet.
+def rerun(action: Action, creator: str) -> list[Any]:
+    """``eth_call`` parameters that run the init code at the contract's address as if nothing were there yet.
 
     The address of a contract its constructor creates first (a transparent proxy's admin) is emptied too.
     """
