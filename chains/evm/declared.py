@@ -18,11 +18,15 @@ __all__ = ["Declared", "DeclaredCall", "DeclaredCode"]
 
 @dataclass(frozen=True)
 class DeclaredCode:
-    """Init code as the planner would deploy it now, how much of it is code, and its arguments for people."""
+    """Init code as the planner would deploy it now, how much of it is code, and its arguments for people.
+
+    ``reads`` are the values read from the chain for it, by read, as a live unit keeps them.
+    """
 
     init_code: bytes
     code_length: int
     args: tuple[Mapping[str, Any], ...]
+    reads: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class Declared:
         artifact = self.sources(unit.source)
         layout = self._layout(live)
         init_code, args = layout.init_code(unit, artifact, unit.args, f"the constructor of {unit.name}")
-        return DeclaredCode(init_code, len(artifact.creation_code), args)
+        reads = {reading.key: "0x" + reading.answer.hex() for reading in layout.readings.take()}
+        return DeclaredCode(init_code, len(artifact.creation_code), args, reads)
 
     def initialize(self, unit: ContractUnit, live: Mapping[str, LiveUnit]) -> bytes:
         """Calldata of the initializer; empty without one."""

@@ -97,6 +97,7 @@ class Importer:
         evidence = self._same_code(artifact, wanted, address, code)
         creation = self.creations.find(address)
         effect: dict[str, Any] = {"address": address, "source": artifact.source, "proxy": "none"}
+        effect |= {"reads": dict(wanted.reads)} if wanted.reads else {}
         digest = sha256_hex(wanted.init_code)
         if creation is not None:
             self._same_creation(artifact, wanted, creation)
@@ -193,6 +194,7 @@ class Importer:
             "implementation_init_code": digest,
             "implementation_source": artifact.source,
             "created": {digest: address},
+            **({"reads": dict(wanted.reads)} if wanted.reads else {}),
         }
         return effect, {"implementation": evidence}
 

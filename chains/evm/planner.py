@@ -13,7 +13,7 @@ from typing import Any
 from chains.canonical import sha256_hex
 from chains.errors import NeedsPerson, Refused
 from chains.evm.abi import AbiType, constructor_types, decode, encode, find_function, jsonable, selector
-from chains.evm.actions import Action, Change, PlannedCheck, PlannedUnit
+from chains.evm.actions import Action, Change, PlannedCheck, PlannedUnit, Reading
 from chains.evm.address import address_bytes, checksum, create_address
 from chains.evm.adopting import already_there
 from chains.evm.artifacts import Artifact, link
@@ -36,7 +36,7 @@ from chains.evm.proxies import (
     owns_admin,
     upgrade_payload,
 )
-from chains.evm.reading import Reads
+from chains.evm.reading import Reads, holds_reads
 from chains.evm.script_units import Scripts, lay_out_script
 from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, Ref, ScriptUnit, Unless, Value
 from chains.evm.verify.bytecode import runtime_digest
@@ -139,14 +139,20 @@ class Layout:
     def add(self, action: Action) -> Action:
         placed = replace(action, nonce=self.nonce)
         if reads := self.readings.take():
-            kept = {reading.key: "0x" + reading.answer.hex() for reading in reads}
-            placed = replace(placed, reads=reads, effect={**placed.effect, "reads": kept})
-            self.live[placed.unit] = self.live[placed.unit].merge({"reads": kept})
+            placed = self.resting(placed, reads)
         self.nonce += action.kind != "proposal"
         self.actions.append(placed)
         if placed.address:
             self.fresh.add(placed.address.lower())
         return placed
+
+    def resting(self, action: Action, reads: tuple[Reading, ...]) -> Action:
+        """``action`` with what it rests on, which its unit's live state keeps."""
+        if not reads:
+            return action
+        kept = {reading.key: "0x" + reading.answer.hex() for reading in reads}
+        self.live[action.unit] = self.live[action.unit].merge({"reads": kept})
+        return replace(action, reads=reads, effect={**action.effect, "reads": kept})
 
     def create(
         self,
@@ -217,7 +223,7 @@ class Layout:
         actions = [base] if authority is None else self.authorities.through(base, authority)
         if any(a.ready is not None or a.kind == "proposal" for a in actions):
             reads = self.readings.take()  # what the payload rests on, before another action takes it for its own
-            self.waiting.hold([replace(action, reads=reads) for action in actions])
+            self.waiting.hold([self.resting(action, reads) for action in actions])
             return
         self.add_due(unit)
         for action in actions:
@@ -227,6 +233,12 @@ class Layout:
         """Let nothing of ``unit`` come before what it has to wait for."""
         for action in self.waiting.due(unit):
             self.add(action)
+
+    def before_reading(self, unit: ContractUnit | CallUnit) -> None:
+        """What ``unit`` has to wait for is in the plan before a value is read for it."""
+        self.readings.take()
+        if holds_reads(unit):
+            self.add_due(unit.name)
 
     def authority(self, value: Value | None, to: str | None = None) -> tuple[str, ...] | None:
         """The path an action takes. Without one: the owner of ``to``, where that is a Safe or a timelock."""
@@ -289,7 +301,7 @@ class Layout:
     def contract(self, unit: ContractUnit) -> None:
         artifact = self.sources(unit.source)
         before = self.live.get(unit.name)
-        self.readings.take()
+        self.before_reading(unit)
         if before and before.proxy != unit.proxy and before.address:
             raise ImmutableChanged(
                 f'{unit.name} is deployed with proxy = "{before.proxy}", the project now says "{unit.proxy}"',
@@ -456,7 +468,7 @@ class Layout:
                 )
 
     def call_unit(self, unit: CallUnit) -> None:
-        self.readings.take()
+        self.before_reading(unit)
         to = self.address_of(unit.to, f"[calls.{unit.name}] to")
         abi = self.abi_at(to)
         owner = unit.to.unit if isinstance(unit.to, Ref) and unit.to.unit else to

@@ -16,10 +16,10 @@ from chains.evm.abi import AbiMismatch, AbiType, decode, encode, find_function, 
 from chains.evm.actions import Action, Reading
 from chains.evm.node import Node, quantity
 from chains.evm.simulate import ReadFailed, SimulationUnsupported, read_after
-from chains.evm.units import Read, Ref, Value
+from chains.evm.units import CallUnit, ContractUnit, Read, Ref, Value
 from chains.rpc import RpcFault
 
-__all__ = ["Reads"]
+__all__ = ["Reads", "holds_reads"]
 
 
 @dataclass
@@ -154,6 +154,22 @@ class Reads:
                 f"the value depends on earlier actions of the plan, and the node cannot simulate them: {error}",
                 remedy="Use an endpoint that serves eth_simulateV1 (geth, reth, nethermind, anvil do).",
             ) from error
+
+
+def holds_reads(unit: ContractUnit | CallUnit) -> bool:
+    """Whether a value of the unit is read from the chain."""
+    if isinstance(unit, CallUnit):
+        return any(_is_read(value) for value in (unit.to, *unit.call.args))
+    calls = [call.args for call in (unit.initialize, unit.upgrade) if call is not None]
+    return any(_is_read(value) for value in (unit.args, unit.proxy_owner, *unit.libraries.values(), *calls))
+
+
+def _is_read(value: Value) -> bool:
+    if isinstance(value, tuple):
+        return any(_is_read(item) for item in value)
+    if isinstance(value, Mapping):
+        return any(_is_read(item) for item in value.values())
+    return isinstance(value, Read)
 
 
 def _family(kind: AbiType) -> str:

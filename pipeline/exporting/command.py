@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chains.errors import Refused
 from chains.files import write_atomic
+from pipeline.adopting.parsing import address_at
 from pipeline.bundle import load_bundle
 from pipeline.exporting.book import Book, Entry, Place, read_book
 from pipeline.exporting.json_book import write_json
+from pipeline.exporting.safe_batch import write_safe_batch
 from pipeline.exporting.safe_deployments import write_safe_deployments
 from pipeline.exporting.solidity import write_solidity
 from pipeline.exporting.superchain import write_superchain
 from pipeline.exporting.typescript import write_typescript
 from pipeline.manifest.project import load_project
+from pipeline.plan import load_plan
 from pipeline.state.local import ProjectState
 
-__all__ = ["FORMATS", "export_project", "write_files"]
+__all__ = ["FORMATS", "SafeOptions", "export_project", "write_files"]
 
 _PLAIN: Mapping[str, Callable[[Book], dict[str, str]]] = {
     "json": write_json,
@@ -26,7 +30,7 @@ _PLAIN: Mapping[str, Callable[[Book], dict[str, str]]] = {
     "solidity": write_solidity,
     "superchain": write_superchain,
 }
-FORMATS = (*_PLAIN, "safe-deployments")
+FORMATS = (*_PLAIN, "safe-deployments", "safe-batch")
 
 
 class SeveralFiles(Refused):
@@ -35,13 +39,40 @@ class SeveralFiles(Refused):
     code = "SHIP-X05"
 
 
-def export_project(root: Path, form: str, targets: Sequence[str]) -> dict[str, str]:
+class BatchIncomplete(Refused):
+    """SHIP-X06: a Safe's batch needs a plan, a Safe and its nonce."""
+
+    code = "SHIP-X06"
+
+
+@dataclass(frozen=True)
+class SafeOptions:
+    """For ``safe-batch``: the plan's file, the Safe's address, and its next nonce."""
+
+    plan: Path | None = None
+    safe: str | None = None
+    nonce: int | None = None
+
+
+def export_project(root: Path, form: str, targets: Sequence[str], batch: SafeOptions | None = None) -> dict[str, str]:
     """File names with their texts. Reads records and, for ABIs, bundles; asks no chain."""
     project = load_project(root)
+    if form == "safe-batch":
+        return _batch(batch or SafeOptions())
     book = read_book(project.root, project.name, targets)
     if form == "safe-deployments":
         return write_safe_deployments(book, _abis(project.root))
     return _PLAIN[form](book)
+
+
+def _batch(options: SafeOptions) -> dict[str, str]:
+    if options.plan is None or options.safe is None or options.nonce is None:
+        raise BatchIncomplete(
+            "safe-batch needs to know the plan, the Safe and its next nonce",
+            remedy="Give --plan FILE (`ship plan --out FILE` makes one), --safe ADDRESS and --nonce N.",
+        )
+    safe = address_at(Path("--safe"), options.safe, "the Safe")
+    return write_safe_batch(load_plan(options.plan), safe, options.nonce)
 
 
 def _abis(root: Path) -> Callable[[Place, Entry], Sequence[Mapping[str, Any]]]:

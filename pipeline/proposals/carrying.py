@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from chains.base import Journal
 from chains.errors import Resumable
 from chains.evm.actions import Action
+from chains.evm.holding import other_answer
 from chains.evm.lifecycle import Mined
 from chains.evm.proposal import Proposal
 from chains.evm.safe.lifecycle import ProposalState, fold_proposals
 from chains.evm.safe.reading import SafeState, SafeUnsupported, checked_hash, read_safe
 from chains.evm.safe.watching import heads, watch
-from chains.evm.sender import ActionReverted, NotReady
+from chains.evm.sender import ActionReverted, NotReady, ReadChanged
 from pipeline.plan import Plan
 from pipeline.proposals.executing import Executor
 from pipeline.proposals.parts import Part
@@ -77,10 +78,12 @@ class Carrier:
         return fold_proposals(self.journal.rows, self.plan.digest).get(proposal.id, ProposalState(proposal.id))
 
     def _may_begin(self, proposal: Proposal, part: Part, waiting: Sequence[str]) -> bool:
-        """A timelock's operation is not proposed before it may be executed."""
+        """A timelock's operation is not proposed before it may be executed, and nothing is whose values no longer hold."""
         if self.state(proposal).stage != "planned":
             return True
         for action in part.actions:
+            if action.id in proposal.actions:
+                self._must_hold(action)
             if action.id in proposal.actions and action.ready is not None and not self._ready(action):
                 if waiting:
                     return False
@@ -89,6 +92,18 @@ class Carrier:
                     remedy="Run the same command again when it is.",
                 )
         return True
+
+    def _must_hold(self, action: Action) -> None:
+        """Everything before it is mined: the chain gives what the payload was made from, or what was approved is void."""
+        other = other_answer(self.session.chain.rpc, self.plan.body.deployer, action.reads)
+        if other is None:
+            return
+        if other.unsure:
+            raise NotReady(f"{action.id}: the endpoints do not agree: {other}", remedy="Run the same command again.")
+        raise ReadChanged(
+            f"{action.id}: {other}",
+            remedy="What was approved no longer holds. `ship deploy --replan` plans the rest with the value of now.",
+        )
 
     def _ready(self, action: Action) -> bool:
         assert action.ready is not None
