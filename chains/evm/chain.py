@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from chains.base import Clock, Journal, Progress
-from chains.errors import Refused
+from chains.errors import Refused, Resumable
 from chains.evm.actions import Action, EvmPlan, PlannedCheck
 from chains.evm.address import checksum
 from chains.evm.fees import CostAboveCap, FeeCaps, InsufficientFunds, current_fees, ether
 from chains.evm.live import LiveUnit
 from chains.evm.looking import Finality
-from chains.evm.node import Node, check_identity, data_or_nothing
+from chains.evm.node import Head, Node, WrongChain, check_identity, data_or_nothing, hold_genesis, quantity
 from chains.evm.planner import Draft, Sources, lay_out
 from chains.evm.proxies import expected_slots
 from chains.evm.sender import Sender, SendSettings, TransactionSigner
 from chains.evm.simulate import SimulationUnsupported, intrinsic_gas, shown, simulate
 from chains.evm.units import EvmUnits
 from chains.evm.verify.bytecode import runtime_problem
-from chains.rpc import Rpc, RpcDown, RpcFault, RpcUnknown
+from chains.rpc import Endpoint, Rpc, RpcDown, RpcFault, RpcUnknown
 
-__all__ = ["ChainIdentity", "CheckResult", "EvmChain", "EvmPolicy", "NoSimulation"]
+__all__ = ["ChainIdentity", "CheckResult", "EvmChain", "EvmPolicy", "NoSimulation", "ProvidersDisagree"]
 
 
 class NoSimulation(Refused):
@@ -37,9 +39,19 @@ class AbsurdGas(Refused):
     code = "SHIP-E13"
 
 
+class ProvidersDisagree(Resumable):
+    """SHIP-N05: two providers say different things about what only one answer can be true of."""
+
+    code = "SHIP-N05"
+
+
+def _only_checked(endpoint: Endpoint, chain_id: int, genesis_hash: str) -> None:
+    check_identity(endpoint, chain_id, genesis_hash)
+
+
 @dataclass(frozen=True)
 class ChainIdentity:
-    """Which chain this is. ``genesis_hash`` is ``None`` where the target does not pin it."""
+    """Which chain this is. ``genesis_hash`` is ``None`` where the target does not pin it; ``local``: nobody else's."""
 
     name: str
     id: int
@@ -47,6 +59,8 @@ class ChainIdentity:
     currency: str
     block_time_s: float
     legacy_fees: bool = False
+    local: bool = False
+    fee_model: str = "eip1559"
 
 
 @dataclass(frozen=True)
@@ -87,17 +101,15 @@ class EvmChain:
     def confirm_identity(self) -> str:
         """Check chain id and genesis block on every endpoint that answers; gives the genesis hash.
 
-        Raises ``WrongChain`` if one serves another chain, ``RpcDown`` if none answers within the patience of the run.
+        One that is down is put aside, and checked before its word counts once it is back. Raises ``WrongChain`` if one
+        serves another chain, ``RpcDown`` if none answers within the patience of the run.
         """
         deadline_s = self.clock.monotonic_s() + self.rpc.patience_s
         while True:
-            genesis, problems = None, []
-            for endpoint in self.rpc.endpoints:
-                try:
-                    genesis = check_identity(endpoint, self.identity.id, self.identity.genesis_hash or genesis)
-                except RpcUnknown as error:
-                    problems.append(str(error))
+            genesis, problems = self._identities()
             if genesis is not None:
+                self.guard(genesis)
+                self._confirm_relays()
                 return genesis
             if self.clock.monotonic_s() >= deadline_s:
                 break
@@ -108,13 +120,82 @@ class EvmChain:
             remedy="Check the target's [rpc] endpoints; `ship doctor` tries each of them.",
         )
 
+    def guard(self, genesis_hash: str) -> None:
+        """From now on an endpoint that was away is held against chain id and genesis before its word counts."""
+        self.rpc.guard = lambda endpoint: _only_checked(endpoint, self.identity.id, genesis_hash)
+
+    def _identities(self) -> tuple[str | None, list[str]]:
+        """The genesis hash all endpoints that answer agree on, asked side by side, and what the others said."""
+
+        def ask(endpoint: Endpoint) -> str | RpcUnknown:
+            try:
+                return check_identity(endpoint, self.identity.id, self.identity.genesis_hash)
+            except RpcUnknown as error:
+                return error
+
+        endpoints = self.rpc.endpoints
+        if self.rpc.alone:
+            answers = [ask(endpoint) for endpoint in endpoints]
+        else:
+            with ThreadPoolExecutor(max_workers=min(len(endpoints), 8)) as threads:
+                answers = list(threads.map(ask, endpoints))
+        genesis, problems = None, []
+        for endpoint, answer in zip(endpoints, answers, strict=True):
+            if isinstance(answer, RpcUnknown):
+                self.rpc.put_aside(endpoint)
+                problems.append(str(answer))
+                continue
+            genesis = genesis or answer
+            hold_genesis(endpoint, answer, genesis, self.identity.id)
+        return genesis, problems
+
+    def _confirm_relays(self) -> None:
+        """A relay that says which chain it serves must serve this one. Not every relay answers reads."""
+        for relay in self.rpc.submit:
+            try:
+                answer = relay.batch([("eth_chainId", [])])[0]
+                found = quantity(answer)
+            except (RpcUnknown, ValueError):
+                continue
+            if found != self.identity.id:
+                raise WrongChain(
+                    f"the relay {relay.label} serves chain {found}, the target names chain {self.identity.id}",
+                    remedy="Correct `submit` under the target's [rpc].",
+                )
+
+    def _account(self, deployer: str) -> tuple[int, int, Head]:
+        """Nonce, balance and head. Addresses follow from the nonce, so two providers must give the same one (design
+        law 3); one that is a block behind catches up within moments. Raises ``ProvidersDisagree`` if it does not.
+        """
+        deadline_s = self.clock.monotonic_s() + max(10.0, 3 * self.identity.block_time_s)
+        request: list[tuple[str, list[Any]]] = [("eth_getTransactionCount", [deployer, "latest"])]
+        while True:
+            account = Node(self.rpc).account(deployer)
+            others = {}
+            for label, answers in self.rpc.second_words(request, than=self.rpc.answered_by):
+                with contextlib.suppress(ValueError):
+                    others[label] = quantity(answers[0])
+                if others.get(label) == account[0]:
+                    return account
+            if not others:
+                return account
+            if self.clock.monotonic_s() >= deadline_s:
+                said = ", ".join(f"{label} says {count}" for label, count in others.items())
+                raise ProvidersDisagree(
+                    f"the providers disagree about the next nonce of {deployer}: {account[0]}, but {said}",
+                    done="Nothing was sent.",
+                    remedy="Wait until the deployer has no transaction on its way, then run again; a provider that stays "
+                    "behind has to be replaced.",
+                )
+            self.clock.sleep_s(max(0.25, min(self.identity.block_time_s / 2, 3.0)))
+
     # -- plan ----------------------------------------------------------------------------------------------------
 
     def plan(
         self, units: EvmUnits, sources: Sources, live: Mapping[str, LiveUnit], *, deployer: str, genesis_hash: str
     ) -> EvmPlan:
         """Lay out, simulate, price. Raises the ``Refused`` of whatever does not fit."""
-        nonce, balance_wei, head = Node(self.rpc).account(deployer)
+        nonce, balance_wei, head = self._account(deployer)
         draft = lay_out(units, sources, live, Node(self.rpc), deployer=deployer, nonce=nonce)
         actions = self._simulated(draft, deployer, head.timestamp_s, [sources(u.source).abi for u in units.contracts])
         for action in actions:
@@ -213,6 +294,7 @@ class EvmChain:
     ) -> Sender:
         """What carries ``plan`` out; see ``Sender.run``."""
         local = self.identity.block_time_s <= 0
+        self.guard(plan.chain["genesis_hash"])
         return Sender(
             rpc=self.rpc,
             journal=journal,
@@ -230,6 +312,7 @@ class EvmChain:
                 stuck_after_s=30.0 if local else max(30.0, 10 * self.identity.block_time_s),
                 foreign_after_s=5.0 if local else max(30.0, 10 * self.identity.block_time_s),
                 legacy_fees=self.identity.legacy_fees,
+                second_look_s=0.0 if local or self.identity.local else max(1.0, min(self.identity.block_time_s, 15.0)),
             ),
             caps=self.policy.caps.within(plan.limits),
             prove=lambda action, code: runtime_problem(sources(str(action.source)), action, code),
