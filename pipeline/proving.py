@@ -15,8 +15,9 @@ from chains.errors import ShipError
 from chains.evm.actions import Action
 from chains.evm.artifacts import Artifact
 from chains.evm.live import LiveUnit, live_units
-from chains.evm.verify.bytecode import Proof, prove_creation, runtime_problem
-from chains.rpc import Rpc
+from chains.evm.node import data_or_nothing
+from chains.evm.verify.bytecode import Proof, proof_of, proof_requests, runtime_problem
+from chains.rpc import Request, Rpc
 from pipeline.bundle import Bundle
 from pipeline.plan import Plan
 
@@ -122,45 +123,79 @@ def _parts(unit: LiveUnit) -> Iterator[tuple[str, str, str | None, str | None]]:
 
 
 def prove_live(rpc: Rpc, creations: Iterable[Creation], bundles: Bundles) -> Iterator[Proven]:
-    """Prove each against the bundle it was deployed from: runtime, creation input, re-execution.
+    """Prove each against the bundle it was deployed from: runtime, creation input, re-execution; all read in one batch.
 
     A bundle that is missing or damaged is an answer too (``Proven.error``), so that the rest is still proven.
     Raises ``RpcDown``.
     """
     loaded: dict[str, Bundle | ShipError] = {}
-    for creation in creations:
-        digest = creation.plan.bundle
-        if digest not in loaded:
-            try:
-                loaded[digest] = bundles(digest)
-            except ShipError as error:
-                loaded[digest] = error
-        bundle = loaded[digest]
-        if isinstance(bundle, ShipError):
-            yield Proven(creation, None, bundle)
-            continue
-        try:
-            yield _prove(rpc, creation, bundle)
-        except ShipError as error:
-            if error.exit_code != 2:  # the chain, not the bundle
-                raise
-            yield Proven(creation, None, error)
+    prepared = [_prepared(creation, bundles, loaded) for creation in creations]
+    requests = [request for one in prepared if isinstance(one, _Ready) for request in one.requests]
+    answers = iter(rpc.read_all(requests))
+    for one in prepared:
+        if isinstance(one, Proven):
+            yield one
+        else:
+            own = [next(answers) for _ in one.requests]
+            yield Proven(one.creation, one.proof(own))
 
 
-def _prove(rpc: Rpc, creation: Creation, bundle: Bundle) -> Proven:
-    if creation.action is not None and creation.source is not None:
-        artifact = bundle.artifact(creation.source)
-        sender, transaction = creation.plan.body.deployer, creation.transaction
-        return Proven(
-            creation, prove_creation(rpc, artifact, creation.action, sender=sender, transaction_hash=transaction)
+@dataclass(frozen=True)
+class _Ready:
+    """A creation that can be proven: what to ask, and against what to hold the answers."""
+
+    creation: Creation
+    artifact: Artifact
+    action: Action
+    whole: bool
+
+    @property
+    def requests(self) -> list[Request]:
+        sender = self.creation.plan.body.deployer
+        asked = proof_requests(self.action, sender=sender, transaction_hash=self.creation.transaction)
+        return asked if self.whole else asked[:1]
+
+    def proof(self, answers: list[Any]) -> Proof:
+        if self.whole:
+            return proof_of(self.artifact, self.action, answers, transaction_hash=self.creation.transaction)
+        problem = runtime_problem(self.artifact, self.action, data_or_nothing(answers[0]))
+        return Proof(
+            unit=self.creation.unit,
+            action=self.creation.name,
+            address=self.creation.address,
+            source=self.artifact.source,
+            runtime="mismatch" if problem else "match",
+            creation="match",
+            reexecution="unavailable",
+            problems=(problem,) if problem else (),
         )
+
+
+def _prepared(creation: Creation, bundles: Bundles, loaded: dict[str, Bundle | ShipError]) -> _Ready | Proven:
+    digest = creation.plan.bundle
+    if digest not in loaded:
+        try:
+            loaded[digest] = bundles(digest)
+        except ShipError as error:
+            loaded[digest] = error
+    bundle = loaded[digest]
+    if isinstance(bundle, ShipError):
+        return Proven(creation, None, bundle)
     if creation.source is None:
         return Proven(creation, None, reason="it was there before, and nothing is recorded of how it was made")
-    return _prove_adopted(rpc, creation, bundle.artifact(creation.source))
+    try:
+        artifact = bundle.artifact(creation.source)
+    except ShipError as error:
+        return Proven(creation, None, error)
+    if creation.action is not None:
+        return _Ready(creation, artifact, creation.action, whole=True)
+    return _adopted(creation, artifact)
 
 
-def _prove_adopted(rpc: Rpc, creation: Creation, artifact: Artifact) -> Proven:
+def _adopted(creation: Creation, artifact: Artifact) -> _Ready | Proven:
     """Of an adopted contract there is no transaction of ours: its runtime code, and re-execution where it took no arguments."""
+    if artifact.creation_links:
+        return Proven(creation, None, reason="it was there before, and which libraries it links is not recorded")
     action = Action(
         id=creation.name,
         unit=creation.unit,
@@ -173,21 +208,5 @@ def _prove_adopted(rpc: Rpc, creation: Creation, artifact: Artifact) -> Proven:
         address=creation.address,
         source=artifact.source,
     )
-    if artifact.creation_links:
-        return Proven(creation, None, reason="it was there before, and which libraries it links is not recorded")
-    if sha256_hex(artifact.creation_code) == creation.init_code_sha256:
-        sender = creation.plan.body.deployer
-        return Proven(creation, prove_creation(rpc, artifact, action, sender=sender, transaction_hash=None))
-    answer = rpc.read("eth_getCode", [creation.address, "latest"])
-    problem = runtime_problem(artifact, action, bytes.fromhex(str(answer).removeprefix("0x")))
-    proof = Proof(
-        unit=creation.unit,
-        action=creation.name,
-        address=creation.address,
-        source=artifact.source,
-        runtime="mismatch" if problem else "match",
-        creation="match",
-        reexecution="unavailable",
-        problems=(problem,) if problem else (),
-    )
-    return Proven(creation, proof)
+    whole = sha256_hex(artifact.creation_code) == creation.init_code_sha256
+    return _Ready(creation, artifact, action, whole=whole)

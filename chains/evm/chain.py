@@ -307,7 +307,7 @@ class EvmChain:
                 finality=self.policy.finality,
                 window=self.policy.window,
                 wait_s=self.policy.wait_s,
-                poll_s=0.02 if local else max(0.25, min(self.identity.block_time_s / 4, 3.0)),
+                poll_s=0.02 if local else max(0.1, min(self.identity.block_time_s / 8, 3.0)),
                 resend_after_s=1.0 if local else max(2.0, 2 * self.identity.block_time_s),
                 stuck_after_s=30.0 if local else max(30.0, 10 * self.identity.block_time_s),
                 foreign_after_s=5.0 if local else max(30.0, 10 * self.identity.block_time_s),

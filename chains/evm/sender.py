@@ -156,7 +156,8 @@ class Sender:
             seen = look(self.rpc, self.plan, self.states.values(), self.settings.finality)
             if seen is not None and self._turn(seen):
                 moved_s = self.clock.monotonic_s()
-                continue
+                if self._finished():
+                    break
             if self._halting() and not self._under_way():
                 raise self._halted()
             if self.clock.monotonic_s() - moved_s > self.settings.wait_s:
@@ -200,45 +201,47 @@ class Sender:
             state = self.states[action.id]
             if state.settled:
                 continue
-            if state.stage in {"planned", "reserved"} and conclusions:
-                moved |= self._conclude(conclusions, seen)
-                conclusions = []
             if state.stage in {"planned", "reserved"} and (failing or not self._may_sign(action, seen)):
                 break
-            decision = reconcile(
-                state,
-                seen,
-                sent_before_s=self._since_s(self._sent_at_s, action),
-                offered_before_s=self._since_s(self._offered_at_s, action),
-                resend_after_s=self.settings.resend_after_s,
-                stuck_after_s=self.settings.stuck_after_s,
-            )
+            decision = self._decide(action, seen)
+            if decision.verdict == "mined":  # it may be final at the same look
+                moved |= self._act(action, decision, outbox)
+                decision = self._decide(action, seen)
             if decision.verdict in {"finalize", "reverted"}:
                 failing |= decision.verdict == "reverted"
                 conclusions.append((action, decision))
                 continue
             again |= decision.verdict == "send" and action.id in self._handed
             moved |= self._act(action, decision, outbox)
-        moved |= self._conclude(conclusions, seen)
         self._send(outbox, again=again)
-        return moved
+        return self._conclude(conclusions, seen) or moved
+
+    def _decide(self, action: Action, seen: Seen) -> Decision:
+        return reconcile(
+            self.states[action.id],
+            seen,
+            sent_before_s=self._since_s(self._sent_at_s, action),
+            offered_before_s=self._since_s(self._offered_at_s, action),
+            resend_after_s=self.settings.resend_after_s,
+            stuck_after_s=self.settings.stuck_after_s,
+        )
 
     def _conclude(self, conclusions: Sequence[tuple[Action, Decision]], seen: Seen) -> bool:
         """Hold what looks final or failed against a second word, then write it down; whether anything was."""
         if not conclusions:
             return False
-        agreed = self._agreed(conclusions, seen)
         moved = False
-        for action, decision in agreed:
+        landed: list[tuple[Action, Mined]] = []
+        for action, decision in self._agreed(conclusions, seen):
             assert decision.mined
-            if decision.verdict == "reverted":
-                reason = self._reason(action, decision.mined)
-                self._doubt_since_s.pop(action.id, None)
-                self._write("tx.reverted", action, {**decision.mined.to_json(), "reason": reason})
-                moved = True
-            else:
-                moved |= self._finalize(action, decision.mined)
-        return moved
+            if decision.verdict == "finalize":
+                landed.append((action, decision.mined))
+                continue
+            reason = self._reason(action, decision.mined)
+            self._doubt_since_s.pop(action.id, None)
+            self._write("tx.reverted", action, {**decision.mined.to_json(), "reason": reason})
+            moved = True
+        return self._finalize(landed) or moved
 
     def _agreed(self, conclusions: Sequence[tuple[Action, Decision]], seen: Seen) -> list[tuple[Action, Decision]]:
         """Those a second provider confirms; with one provider, those it has been saying for long enough."""
@@ -421,11 +424,16 @@ class Sender:
         now_s = self.clock.monotonic_s()
         return now_s - self._doubt_since_s.setdefault(action.id, now_s) >= self.settings.foreign_after_s
 
-    def _finalize(self, action: Action, mined: Mined) -> bool:
-        """Prove what the chain holds before the action counts as done."""
-        places = [action.address] if action.address else list(action.needs_code)
+    def _finalize(self, landed: Sequence[tuple[Action, Mined]]) -> bool:
+        """Prove what the chain holds, read in one batch, before these actions count as done; whether one does now."""
+        places = list(dict.fromkeys(place for action, _ in landed for place in _code_places(action)))
         answers = self.rpc.read_all([("eth_getCode", [place, "latest"]) for place in places])
-        codes = [data_or_nothing(answer) for answer in answers]
+        codes = {place: data_or_nothing(answer) for place, answer in zip(places, answers, strict=True)}
+        done = [self._final(action, mined, [codes[p] for p in _code_places(action)]) for action, mined in landed]
+        return any(done)
+
+    def _final(self, action: Action, mined: Mined, codes: Sequence[bytes]) -> bool:
+        places = _code_places(action)
         problem = self._code_problem(action, places, codes)
         if problem:
             self._hint = f"{action.id}: {problem}"
@@ -527,6 +535,11 @@ class Sender:
             f"nothing changed for {self.settings.wait_s:g} s; waiting for {waiting}{hint}",
             remedy="Run the same command again: it goes on with the same bytes.",
         )
+
+
+def _code_places(action: Action) -> list[str]:
+    """Where code must be found before the action counts as done: the new contract's address, or what it called."""
+    return [action.address] if action.address else list(action.needs_code)
 
 
 def _note(state: TxState) -> str:

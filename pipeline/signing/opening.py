@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from chains.errors import Refused, Where
 from chains.evm.localnet import LOCAL_CHAIN_ID
+from pipeline.manifest.secrets import SecretRef, default_stores, resolve_secret
 from pipeline.manifest.target import Target
 from pipeline.signing.base import EvmBackend
 from pipeline.signing.keystore import LocalKey, keystore_address, open_keystore
 
 __all__ = ["PasswordSource", "SignerUnavailable", "open_backend", "signer_address"]
 
-PasswordSource = Callable[[str], str]
-"""Gives the password for a keystore, asked for by the file's name; raises a ``Refused`` when there is none."""
+
+class PasswordSource(Protocol):
+    """Gives a keystore's password by the file's name, or ``stored``'s; raises a ``Refused`` when there is none."""
+
+    def __call__(self, keystore: str, stored: Callable[[], str] | None = None) -> str: ...
+
 
 _DEVELOPMENT_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
 """The first account of every anvil and hardhat node: public knowledge, refused anywhere but on the local chain."""
@@ -109,12 +115,21 @@ def signer_address(target: Target, root: Path) -> str:
     return _pinned(target, stated or str(pinned))
 
 
+def _stored_password(target: Target, root: Path) -> Callable[[], str] | None:
+    """What the target's ``password`` refers to, read only when it is needed."""
+    text = target.spec.signer.password if target.spec.signer else None
+    if text is None:
+        return None
+    reference = SecretRef(text, _where(target, "password"))
+    return lambda: resolve_secret(reference, default_stores(root)).reveal()
+
+
 def open_backend(target: Target, root: Path, password: PasswordSource) -> EvmBackend:
     """The key itself. Its address is held against the pinned one again, now that it is proven."""
     if _backend_name(target) == "development":
         key = _development(target)
     else:
         path = _keystore_path(target, root)
-        key = open_keystore(path, password(path.name))
+        key = open_keystore(path, password(path.name, _stored_password(target, root)))
     _pinned(target, key.address)
     return key

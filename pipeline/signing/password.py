@@ -6,7 +6,8 @@ import getpass
 import os
 import stat
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chains.errors import Refused, Where
@@ -23,34 +24,38 @@ class PasswordUnavailable(Refused):
     code = "SHIP-S12"
 
 
-@dataclass(frozen=True)
+@dataclass
 class PasswordOptions:
-    """The command line's word on it; ``reference`` is the target's, already resolved."""
+    """What the command line says. A descriptor is read once, and its password used for every keystore of the run."""
 
     file: Path | None = None
     descriptor: int | None = None
-    reference: str | None = None
+    _read_before: str | None = field(default=None, repr=False)
 
-    def __call__(self, keystore: str) -> str:
-        """The password, known to the redactor from then on. Raises ``PasswordUnavailable``."""
-        password = self._read(keystore)
+    def __call__(self, keystore: str, stored: Callable[[], str] | None = None) -> str:
+        """The password, known to the redactor from then on: from the command line, else ``stored`` (what the target's
+        reference holds), else a prompt. Raises ``PasswordUnavailable``.
+        """
+        password = self._read(keystore, stored)
         register_secret(password)
         return password
 
-    def _read(self, keystore: str) -> str:
+    def _read(self, keystore: str, stored: Callable[[], str] | None) -> str:
         if self.file is not None:
             return self._from_file(self.file)
         if self.descriptor is not None:
             try:
-                with os.fdopen(self.descriptor, "rb", closefd=False) as stream:
-                    return _line(stream.read(_MAX_BYTES))
+                if self._read_before is None:
+                    with os.fdopen(self.descriptor, "rb", closefd=False) as stream:
+                        self._read_before = _line(stream.read(_MAX_BYTES))
             except OSError as error:
                 raise PasswordUnavailable(
                     f"file descriptor {self.descriptor} cannot be read: {error.strerror}",
                     remedy="Open it for reading: `ship … --password-fd 3 3<FILE`.",
                 ) from error
-        if self.reference is not None:
-            return self.reference
+            return self._read_before
+        if stored is not None:
+            return stored()
         if sys.stdin.isatty():
             return getpass.getpass(f"Password of the keystore {keystore}: ")
         raise PasswordUnavailable(

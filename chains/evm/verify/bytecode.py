@@ -11,6 +11,7 @@ Three independent readings, each for what it can show:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,9 +19,9 @@ from chains.evm.actions import Action
 from chains.evm.address import CREATE2_FACTORY, create_address
 from chains.evm.artifacts import Artifact, ByteRange, link, mask, strip_metadata
 from chains.evm.node import data_or_nothing
-from chains.rpc import Rpc, RpcFault
+from chains.rpc import Request, RpcFault
 
-__all__ = ["Proof", "init_code", "prove_creation", "runtime_problem"]
+__all__ = ["Proof", "init_code", "proof_of", "proof_requests", "runtime_problem"]
 
 _CREATE2_SALT_BYTES = 32
 
@@ -73,16 +74,21 @@ def runtime_problem(artifact: Artifact, action: Action, code: bytes) -> str | No
     return f"its runtime code ({len(code)} bytes) is not the bundle's ({len(expected)} bytes)"
 
 
-def prove_creation(rpc: Rpc, artifact: Artifact, action: Action, *, sender: str, transaction_hash: str | None) -> Proof:
-    """All three readings of one created contract. ``transaction_hash`` is ``None`` for an adopted one."""
+def proof_requests(action: Action, *, sender: str, transaction_hash: str | None) -> list[Request]:
+    """What to ask for one created contract; ``transaction_hash`` is ``None`` for an adopted one."""
     assert action.address
-    requests: list[tuple[str, list[Any]]] = [
+    requests: list[Request] = [
         ("eth_getCode", [action.address, "latest"]),
         ("eth_call", _again(action, CREATE2_FACTORY if action.kind == "create2" else sender)),
     ]
     if transaction_hash:
         requests.append(("eth_getTransactionByHash", [transaction_hash]))
-    answers = rpc.read_all(requests)
+    return requests
+
+
+def proof_of(artifact: Artifact, action: Action, answers: Sequence[Any], *, transaction_hash: str | None) -> Proof:
+    """All three readings, from the answers to ``proof_requests``."""
+    assert action.address
     code = data_or_nothing(answers[0])
     problems = []
     runtime = runtime_problem(artifact, action, code)
