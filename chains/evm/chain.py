@@ -13,6 +13,7 @@ from chains.errors import Refused, Resumable
 from chains.evm.actions import Action, EvmPlan, PlannedCheck
 from chains.evm.address import checksum
 from chains.evm.fees import CostAboveCap, FeeCaps, InsufficientFunds, current_fees, ether
+from chains.evm.l1_fee import l1_fee, with_l1_gas
 from chains.evm.live import LiveUnit
 from chains.evm.looking import Finality
 from chains.evm.node import Head, Node, WrongChain, check_identity, data_or_nothing, hold_genesis, quantity
@@ -211,7 +212,10 @@ class EvmChain:
                     f"{intrinsic_gas(action)}",
                     remedy="The endpoint's simulation is wrong. Use another one.",
                 )
-        estimate, limits = self._price(actions, balance_wei)
+        l1_gas = 0
+        if self.identity.fee_model == "arbitrum":
+            actions, l1_gas = with_l1_gas(self.rpc, actions, sender=deployer)
+        estimate, limits = self._price(actions, balance_wei, l1_gas)
         return EvmPlan(
             chain={"name": self.identity.name, "id": self.identity.id, "genesis_hash": genesis_hash},
             deployer=deployer,
@@ -250,7 +254,7 @@ class EvmChain:
                 remedy="Use an endpoint that serves eth_simulateV1 (geth, reth, nethermind, anvil do).",
             ) from error
 
-    def _price(self, actions: Sequence[Action], balance_wei: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _price(self, actions: Sequence[Action], balance_wei: int, l1_gas: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """``(estimate, limits)``. Raises ``InsufficientFunds`` and ``CostAboveCap`` for the worst case."""
         caps = self.policy.caps
         limits: dict[str, Any] = {
@@ -265,15 +269,20 @@ class EvmChain:
         value_wei = sum(a.value_wei for a in actions)
         gas, gas_limit = sum(a.gas_estimate for a in actions), sum(a.gas_limit for a in actions)
         price_wei = min(base_wei + (fees.priority_wei or 0), fees.max_wei)
-        worst_wei = gas_limit * fees.max_wei + value_wei
+        data_fee = l1_fee(self.rpc, self.identity.fee_model, actions, fees, chain_id=self.identity.id)
+        worst_wei = gas_limit * fees.max_wei + value_wei + data_fee.worst_wei
         estimate = {
             "base_fee_wei": str(base_wei),
             **{key: str(value) if value is not None else None for key, value in fees.to_json().items()},
             "gas": gas,
             "value_wei": str(value_wei),
-            "cost_wei": str(gas * price_wei + value_wei),
+            "cost_wei": str(gas * price_wei + value_wei + data_fee.expected_wei),
             "worst_cost_wei": str(worst_wei),
         }
+        if self.identity.fee_model in {"op-stack", "scroll"}:
+            estimate |= {"l1_fee_wei": str(data_fee.expected_wei), "worst_l1_fee_wei": str(data_fee.worst_wei)}
+        elif self.identity.fee_model == "arbitrum":  # part of the gas, and of the cost above
+            estimate |= {"l1_gas": l1_gas, "l1_fee_wei": str(l1_gas * price_wei)}
         symbol = self.identity.currency
         if caps.max_cost_wei is not None and worst_wei > caps.max_cost_wei:
             raise CostAboveCap(

@@ -47,6 +47,7 @@ class Receipt:
                 block_hash(answer["blockHash"]),
                 quantity(answer["gasUsed"]),
                 quantity(answer.get("effectiveGasPrice") or "0x0"),
+                quantity(answer.get("l1Fee") or "0x0"),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             return None

@@ -392,13 +392,13 @@ class Sender:
         cap_wei = self.caps.max_cost_wei
         if cap_wei is None:
             return
-        worst_wei = 0
+        worst_wei = int(self.plan.estimate.get("worst_l1_fee_wei", 0))
         for other in self.plan.actions:
             state = self.states[other.id]
             offered = state.attempts[-1].fees if state.attempts and other is not action else fees
             gas_wei = other.gas_limit * offered.max_wei
             if state.mined is not None:
-                gas_wei = state.mined.gas_used * state.mined.gas_price_wei
+                gas_wei = state.mined.fee_wei
             worst_wei += other.value_wei + gas_wei
         if worst_wei > cap_wei:
             raise BaseFeeAboveCap(
