@@ -235,5 +235,5 @@ def open_session(
             local=facts.local,
             fee_model=facts.fee_model,
         )
-        chain = EvmChain(rpc, identity, _policy(target), clock, ui)
+        chain = EvmChain(rpc, identity, _policy(target), clock, ui, lambda: find_tool("anvil", project.root))
         yield Session(project, target, state, ui, clock, chain, rows, journal)

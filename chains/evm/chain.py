@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from chains.base import Clock, Journal, Progress
@@ -24,6 +25,7 @@ from chains.evm.simulate import SimulationUnsupported, intrinsic_gas, shown, sim
 from chains.evm.units import EvmUnits
 from chains.evm.verify.bytecode import runtime_problem
 from chains.rpc import Endpoint, Rpc, RpcDown, RpcFault, RpcUnknown
+from chains.tools import ToolMissing
 
 __all__ = ["ChainIdentity", "CheckResult", "EvmChain", "EvmPolicy", "NoSimulation", "ProvidersDisagree"]
 
@@ -91,13 +93,14 @@ class CheckResult:
 
 @dataclass
 class EvmChain:
-    """One chain reached through one set of endpoints."""
+    """One chain reached through one set of endpoints. ``anvil`` finds the program that forks it, where that is needed."""
 
     rpc: Rpc
     identity: ChainIdentity
     policy: EvmPolicy
     clock: Clock
     progress: Progress
+    anvil: Callable[[], Path] | None = None
 
     def confirm_identity(self) -> str:
         """Check chain id and genesis block on every endpoint that answers; gives the genesis hash.
@@ -198,7 +201,7 @@ class EvmChain:
         """Lay out, simulate, price. Raises the ``Refused`` of whatever does not fit."""
         nonce, balance_wei, head = self._account(deployer)
         draft = lay_out(units, sources, live, Node(self.rpc), deployer=deployer, nonce=nonce)
-        actions = self._simulated(draft, deployer, head.timestamp_s, [sources(u.source).abi for u in units.contracts])
+        actions = self._simulated(draft, deployer, head, [sources(u.source).abi for u in units.contracts])
         for action in actions:
             if action.gas_limit > head.gas_limit:
                 raise AbsurdGas(
@@ -234,25 +237,50 @@ class EvmChain:
         )
 
     def _simulated(
-        self, draft: Draft, deployer: str, now_s: int, abis: Sequence[Sequence[Mapping[str, Any]]]
+        self, draft: Draft, deployer: str, head: Head, abis: Sequence[Sequence[Mapping[str, Any]]]
     ) -> tuple[Action, ...]:
         if not draft.actions:
             return ()
+        margin = self.policy.gas_margin_bps
         try:
             return simulate(
                 self.rpc,
                 draft.actions,
                 draft.checks,
                 sender=deployer,
-                now_s=now_s,
-                gas_margin_bps=self.policy.gas_margin_bps,
+                now_s=head.timestamp_s,
+                gas_margin_bps=margin,
                 abis=abis,
             ).actions
         except SimulationUnsupported as error:
-            raise NoSimulation(
-                f"the node cannot simulate the plan (eth_simulateV1): {error}",
-                remedy="Use an endpoint that serves eth_simulateV1 (geth, reth, nethermind, anvil do).",
-            ) from error
+            reason = str(error)
+            if self.anvil is None:
+                raise self._no_simulation(reason) from error
+        from chains.evm.fork import simulate_on_fork  # needed where a node lacks the method, and by nobody else
+
+        self.progress.note(f"the node has no usable eth_simulateV1 ({reason}): simulating on an anvil fork")
+        try:
+            return simulate_on_fork(
+                self.rpc,
+                self.anvil(),
+                head,
+                draft.actions,
+                draft.checks,
+                sender=deployer,
+                gas_margin_bps=margin,
+                abis=abis,
+                clock=self.clock,
+            ).actions
+        except (SimulationUnsupported, ToolMissing) as error:
+            raise self._no_simulation(f"{reason}; {error}") from error
+
+    @staticmethod
+    def _no_simulation(reason: str) -> NoSimulation:
+        return NoSimulation(
+            f"the node cannot simulate the plan (eth_simulateV1): {reason}",
+            remedy="Use an endpoint that serves eth_simulateV1 (geth, reth, nethermind, anvil do), or install anvil: ship "
+            "then simulates on a fork.",
+        )
 
     def _price(self, actions: Sequence[Action], balance_wei: int, l1_gas: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """``(estimate, limits)``. Raises ``InsufficientFunds`` and ``CostAboveCap`` for the worst case."""

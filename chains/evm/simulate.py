@@ -2,7 +2,7 @@
 
 One ``eth_simulateV1`` call, one simulated block an action. Creations run as calls to the sender with a code override
 that CREATEs its input, since not every node takes a call without ``to``; addresses come out exact, gas within 0.1 %.
-Nodes without the method are served by an anvil fork. Source: execution-apis, ``eth_simulateV1``.
+Nodes without the method are served by an anvil fork (``fork.py``). Source: execution-apis, ``eth_simulateV1``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from chains.rpc import Rpc, RpcDown, RpcFault
 
 __all__ = [
     "CheckWouldFail",
+    "Outcome",
     "Simulated",
     "SimulationUnsupported",
     "WouldRevert",
     "check_answers",
+    "filled_in",
     "intrinsic_gas",
     "simulate",
 ]
@@ -108,11 +110,25 @@ def simulate(
     except RpcFault as error:
         raise SimulationUnsupported(str(error)) from error
     try:
-        results = [_Result.from_rpc(call) for block in answer for call in block["calls"]]
+        results = [Outcome.from_rpc(call) for block in answer for call in block["calls"]]
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise SimulationUnsupported("the node's answer has another form") from error
     if len(results) != len(actions) + len(checks):
         raise SimulationUnsupported("the node left calls out of its answer")
+    return filled_in(actions, checks, results, gas_margin_bps=gas_margin_bps, abis=abis)
+
+
+def filled_in(
+    actions: Sequence[Action],
+    checks: Sequence[PlannedCheck],
+    results: Sequence[Outcome],
+    *,
+    gas_margin_bps: int,
+    abis: Sequence[Sequence[Mapping[str, Any]]],
+) -> Simulated:
+    """The actions with the gas of their outcomes, the checks held against theirs. Raises ``WouldRevert``,
+    ``CheckWouldFail``, and ``RpcDown`` for an address that is not the predicted one.
+    """
     filled = []
     for action, result in zip(actions, results, strict=False):
         _must_succeed(action, result, abis)
@@ -125,7 +141,7 @@ def simulate(
 
 
 @dataclass(frozen=True)
-class _Result:
+class Outcome:
     """One simulated call: whether it succeeded, its gas, what it returned, and its revert data."""
 
     succeeded: bool
@@ -134,7 +150,7 @@ class _Result:
     revert: bytes
 
     @classmethod
-    def from_rpc(cls, call: Mapping[str, Any]) -> _Result:
+    def from_rpc(cls, call: Mapping[str, Any]) -> Outcome:
         returned = hex_bytes(call.get("returnData") or "0x")
         data = (call.get("error") or {}).get("data")
         return cls(
@@ -142,7 +158,7 @@ class _Result:
         )
 
 
-def _must_succeed(action: Action, result: _Result, abis: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+def _must_succeed(action: Action, result: Outcome, abis: Sequence[Sequence[Mapping[str, Any]]]) -> None:
     if not result.succeeded:
         raise WouldRevert(
             f"{action.id} ({action.title}) would fail: {explain_revert(result.revert, abis)}",
