@@ -7,6 +7,7 @@ does, the relay forwards nothing that sends. anvil ends with us, whatever ends u
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
@@ -185,11 +186,12 @@ def _relay(rpc: Rpc) -> Iterator[str]:
                 status, data = 200, json.dumps(reply).encode()
             except (ValueError, KeyError, TypeError):
                 status, data = 400, b""
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            with contextlib.suppress(OSError):  # the fork has ended, and waits for no answer
+                self.send_response(status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -47,7 +47,7 @@ def forking(url: str, found: Callable[[], Path] = lambda: tool("anvil")) -> EvmC
 
 
 def _forks() -> str:
-    return subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout
 
 
 def test_the_fork_gives_the_same_plan_as_the_node(node: Anvil, proxy: FaultProxy) -> None:
