@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,9 +21,10 @@ from typing import Any
 from chains.errors import NeedsPerson, Refused
 from chains.rpc import RpcUnknown
 from tests.support import fault_proxy as fp
-from tests.support.anvil import KEY, ROOT, Anvil, anvil
+from tests.support.anvil import KEY, Anvil, anvil
 from tests.support.deployment import Rig, save_for_runner
 from tests.support.fault_proxy import SEND, FaultProxy, Rule
+from tests.support.zygote import Child, Zygote
 
 PLANTED = "PLANTEDKEY0123456789"
 ATTEMPTS = 6
@@ -93,14 +91,14 @@ class Soak:
 
     seed: int
     folder: Path
+    zygote: Zygote
     late: bool = False
     report: Report = field(init=False)
 
     def __post_init__(self) -> None:
         self.choice = random.Random(self.seed)
         self.report = Report(self.seed)
-        self.process: subprocess.Popen[bytes] | None = None
-        self.output = b""
+        self.process: Child | None = None
 
     def run(self) -> Report:
         """Play it through. Raises ``AssertionError`` naming the oracle that does not hold."""
@@ -113,6 +111,7 @@ class Soak:
             save_for_runner(rig, self.folder / "plan.json")
             finality = REORG_DEPTH + 2 if reorgs else self.choice.choice([1, 2])
             settings = {**FAST, "finality": finality, **({"late": True} if self.late else {})}
+            stack.callback(self._put_down)
             stack.enter_context(_blocks(node, reorgs, random.Random(self.seed), self.report))
             for _ in range(self.choice.randint(1, ATTEMPTS)):
                 self._attempt(rig, proxies, settings)
@@ -132,18 +131,12 @@ class Soak:
         self._kill(rig, proxies)
         code = self._end()
         self.report.faults += sum(rule.fired for proxy in proxies for rule in proxy.rules)
-        assert code in {0, 3, -signal.SIGKILL}, f"O6: exit {code}: {self.output[-2000:]!r}"
+        assert code in {0, 3, -signal.SIGKILL}, f"O6: exit {code}: {self._output()}"
 
     def _start(self, rig: Rig, proxies: list[FaultProxy], window: int, settings: dict[str, Any]) -> None:
         urls = ",".join(f"{proxy.url}/v2/{PLANTED}" for proxy in proxies)
-        command = [sys.executable, "-m", "tests.support.runner", str(self.folder / "plan.json"), str(rig.path)]
-        self.process = subprocess.Popen(
-            [*command, "", str(window), json.dumps(settings)],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "SOAK_URLS": urls},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+        arguments = [str(self.folder / "plan.json"), str(rig.path), "", str(window), json.dumps(settings)]
+        self.process = self.zygote.start(arguments, self.folder / "output", {"SOAK_URLS": urls})
 
     def _kill(self, rig: Rig, proxies: list[FaultProxy]) -> None:
         """Kill it where the seed says: around a send, after a number of rows, after a time, or not at all."""
@@ -183,11 +176,19 @@ class Soak:
 
     def _end(self) -> int:
         assert self.process
-        output, _ = self.process.communicate(timeout=LONGEST_S)
-        self.output += output
-        self.report.exits.append(self.process.returncode)
-        self.report.kills += self.process.returncode == -signal.SIGKILL
-        return self.process.returncode
+        code = self.process.wait(LONGEST_S)
+        self.report.exits.append(code)
+        self.report.kills += code == -signal.SIGKILL
+        return code
+
+    def _output(self) -> str:
+        return (self.folder / "output").read_text()[-2000:]
+
+    def _put_down(self) -> None:
+        """Whatever went wrong: no runner outlives its run."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(LONGEST_S)
 
     # -- the oracles ---------------------------------------------------------------------------------------------
 
@@ -196,7 +197,7 @@ class Soak:
             proxy.clear()
         calm = {**settings, "wait_s": 30.0, "patience_s": 20.0, "timeout_s": 10.0, "stuck_after_s": 5.0}
         self._start(rig, proxies, 16, calm)
-        assert self._end() == 0, f"O7: exit {self.report.exits[-1]}: {self.output[-2000:]!r}"
+        assert self._end() == 0, f"O7: exit {self.report.exits[-1]}: {self._output()}"
         sent, data = sum(len(proxy.sent) for proxy in proxies), rig.path.read_bytes()
         self._start(rig, proxies, 16, calm)
         assert self._end() == 0, "O7"
@@ -206,7 +207,7 @@ class Soak:
             rig.oracles(finality=finality)
         except (NeedsPerson, Refused) as error:
             raise AssertionError(f"O7: {error.cause}") from error
-        for text in [self.output, *(path.read_bytes() for path in self.folder.iterdir() if path.is_file())]:
+        for text in [path.read_bytes() for path in self.folder.iterdir() if path.is_file()]:
             assert PLANTED.encode() not in text, "O5"
             assert KEY.hex().encode() not in text, "O5"
 
