@@ -35,6 +35,9 @@ MAX_REPLY_BYTES = 32 * 1024 * 1024
 MAX_BATCH = 100
 _OVERLOAD_FAULTS = {-32603, -32005, -32016, 429}
 _REVERT = 3
+_INTERNAL = -32603
+_RUNS_CODE = {"eth_call", "eth_estimateGas", "eth_simulateV1"}
+_ROUNDS = 4
 
 
 class UrlRefused(Refused):
@@ -267,34 +270,36 @@ class Rpc:
         if not requests:
             return []
         deadline_s = self.clock.monotonic_s() + self.patience_s
-        last = "no endpoint"
+        last, rounds = "no endpoint", 0
         while True:
-            for endpoint in self._in_turn():
+            late = self.clock.monotonic_s() >= deadline_s
+            rounds += 1
+            for endpoint in self._in_turn(everyone=late):
                 try:
                     answers = self._ask(endpoint, requests)
                 except (RpcUnknown, Refused) as error:
                     last = error.cause if isinstance(error, Refused) else str(error)
                     continue
-                overloaded = [a for a in answers if isinstance(a, RpcFault) and self._overloaded(a)]
-                if overloaded and self.clock.monotonic_s() < deadline_s:
+                overloaded = [] if late else self._overloaded(requests, answers, rounds)
+                if overloaded:
                     self._health[id(endpoint)].failed(self.clock)
                     last = f"{endpoint.label}: {overloaded[0]}"
                     continue
                 self._first = self.endpoints.index(endpoint)
                 self.answered_by = endpoint.label
                 return answers
-            if self.clock.monotonic_s() >= deadline_s:
+            if late:
                 raise RpcDown(
                     f"no RPC endpoint gave a usable answer for {self.patience_s:g} s ({last})",
                     remedy="Check the endpoints with `ship doctor`, then run the same command again.",
                 )
             self.clock.sleep_s(self._until_one_is_back_s(deadline_s))
 
-    def _in_turn(self) -> list[Endpoint]:
-        """Those not put aside; the one that answered last first."""
+    def _in_turn(self, *, everyone: bool = False) -> list[Endpoint]:
+        """Those not put aside, or all; the one that answered last first."""
         now_s = self.clock.monotonic_s()
         ring = self.endpoints[self._first :] + self.endpoints[: self._first]
-        return [endpoint for endpoint in ring if self._health[id(endpoint)].away_until_s <= now_s]
+        return [e for e in ring if everyone or self._health[id(e)].away_until_s <= now_s]
 
     def _until_one_is_back_s(self, deadline_s: float) -> float:
         back_s = min((self._health[id(e)].away_until_s for e in self.endpoints), default=deadline_s)
@@ -317,8 +322,17 @@ class Rpc:
         return answers
 
     @staticmethod
-    def _overloaded(fault: RpcFault) -> bool:
-        return fault.code in _OVERLOAD_FAULTS and not fault.reverted
+    def _overloaded(requests: Sequence[Request], answers: Sequence[Any | RpcFault], rounds: int) -> list[RpcFault]:
+        """Faults that may pass. Of a call that runs code an internal error may also be its outcome (an invalid opcode on
+        some nodes), so that it is asked again only a few times."""
+        found = []
+        for (method, _), answer in zip(requests, answers, strict=True):
+            if not isinstance(answer, RpcFault) or answer.reverted or answer.code not in _OVERLOAD_FAULTS:
+                continue
+            if answer.code == _INTERNAL and method in _RUNS_CODE and rounds > _ROUNDS:
+                continue
+            found.append(answer)
+        return found
 
     def second_words(self, requests: Sequence[Request], *, than: str) -> Iterator[tuple[str, list[Any | RpcFault]]]:
         """``(label, answers)`` of every other provider than the one called ``than``, one after another as asked for.

@@ -6,6 +6,7 @@ journal before acting on it. It can be killed between any two lines and run agai
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -22,7 +23,7 @@ from chains.evm.looking import Finality, confirmed_by_another, look
 from chains.evm.node import data_or_nothing
 from chains.evm.reconcile import Decision, Receipt, Seen, reconcile
 from chains.evm.transaction import Fees, SignedTransaction, UnsignedTransaction
-from chains.rpc import Request, Rpc, RpcFault, RpcUnknown
+from chains.rpc import Request, Rpc, RpcDown, RpcFault, RpcUnknown
 
 __all__ = [
     "ActionReverted",
@@ -511,7 +512,9 @@ class Sender:
         }
         if action.to:
             request["to"] = action.to
-        answer = self.rpc.read_all([("eth_call", [request, hex(mined.block_number - 1)])])[0]
+        answer: Any = None
+        with contextlib.suppress(RpcDown):  # the reason is for people; that it failed is known without it
+            answer = self.rpc.read_all([("eth_call", [request, hex(mined.block_number - 1)])])[0]
         if isinstance(answer, RpcFault) and (data := data_or_nothing(answer.data)):
             return explain_revert(data, self.abis)
         return f"failed with {mined.gas_used} of {action.gas_limit} gas used"
