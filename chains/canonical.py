@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from typing import Any
 
-__all__ = ["canonical", "digest", "nesting", "pretty", "sha256_hex"]
-
-_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
+__all__ = ["canonical", "digest", "pretty", "sha256_hex"]
 
 
 def _check(value: Any) -> None:
@@ -35,18 +32,6 @@ def _check(value: Any) -> None:
             _check(item)
         return
     raise TypeError(f"canonical JSON cannot hold {type(value).__name__}")
-
-
-def nesting(text: str) -> int:
-    """How deep arrays and objects nest in JSON or TOML ``text``, by brackets outside double quotes.
-
-    To be asked before a parser: parsers recurse, and how deep they can is not ours to know.
-    """
-    depth = deepest = 0
-    for bracket in re.findall(r"[\[\]{}]", _STRINGS.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
 
 
 def canonical(value: Any) -> bytes:

@@ -20,6 +20,10 @@ def _in(places: Mapping[str, Any]) -> dict[str, tuple[ByteRange, ...]]:
     return {name: tuple(ByteRange(at["start"], at["length"]) for at in found) for name, found in places.items()}
 
 
+def _copied(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if facts is None else dict(facts)
+
+
 def artifact_to_json(artifact: Artifact) -> dict[str, Any]:
     return {
         "schema": 1,
@@ -35,6 +39,10 @@ def artifact_to_json(artifact: Artifact) -> dict[str, Any]:
         "compiler": artifact.compiler,
         "settings": dict(artifact.settings),
         "input_sha256": artifact.input_sha256,
+        "storage_owners": None if artifact.storage_owners is None else list(artifact.storage_owners),
+        "namespaces": _copied(artifact.namespaces),
+        "named_types": _copied(artifact.named_types),
+        "initializers": _copied(artifact.initializers),
     }
 
 
@@ -53,4 +61,9 @@ def artifact_from_json(data: Mapping[str, Any]) -> Artifact:
         compiler=data["compiler"],
         settings=data["settings"],
         input_sha256=data["input_sha256"],
+        # Bundles from before ship looked for them do not have these.
+        storage_owners=None if data.get("storage_owners") is None else tuple(data["storage_owners"]),
+        namespaces=data.get("namespaces"),
+        named_types=data.get("named_types"),
+        initializers=data.get("initializers"),
     )

@@ -23,7 +23,7 @@ from pipeline.fingerprints import file_digests, tree
 
 __all__ = ["BuildCache", "Question"]
 
-_SCHEMA = 1
+_SCHEMA = 2  # 2: bundles hold what the syntax trees tell
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from chains.processes import ProcessGroup
 from pipeline.build_cache import BuildCache, Question
 from pipeline.bundle import Bundle, write_bundle
 
-__all__ = ["BuildChanged", "Built", "Recipe", "build_bundle", "ensure_compiled", "exclusive"]
+__all__ = ["BuildChanged", "Built", "Recipe", "build_bundle", "ensure_compiled", "exclusive", "open_built_workspace"]
 
 
 class BuildChanged(Refused):
@@ -84,7 +84,7 @@ def build_bundle(recipe: Recipe, *, progress: Progress | None = None, group: Pro
 
     Raises what ``chains.evm.foundry.build`` and ``chains.evm.sources.select`` raise.
     """
-    workspace = _workspace(recipe)
+    workspace = open_built_workspace(recipe)
     bundle = recipe.cache.find(Question(workspace, recipe.project, recipe.wanted))
     if bundle is not None:
         return Built(recipe, workspace, bundle, fresh=False)
@@ -128,7 +128,7 @@ def _bundle(recipe: Recipe, output: BuildOutput) -> Bundle:
     )
 
 
-def _workspace(recipe: Recipe) -> Workspace:
+def open_built_workspace(recipe: Recipe) -> Workspace:
     """With the compilers the last build used: ours, or after ours did not suffice, the user's."""
     return open_workspace(
         recipe.root, recipe.build_folder, own_compilers=_state(recipe).get("own_compilers") is not False

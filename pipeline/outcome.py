@@ -17,7 +17,7 @@ _WORST = ("bug", "person", "resumable", "refused", "done")
 class UnitOutcome:
     """One unit: where it is, the transaction that put it there (or did the call), and its state in one word.
 
-    ``state``: planned, reserved, signed, mined, final, proven, unchanged, skipped, adopted, reverted, foreign.
+    ``state``: planned, proposed, reserved, signed, mined, final, proven, unchanged, skipped, adopted, reverted, foreign.
     """
 
     address: str | None

@@ -42,7 +42,7 @@ class Plan:
     """A release of one version to one target. ``bundle``, ``inputs`` and ``state`` are sha256 digests.
 
     ``inputs`` is of the resolved manifests, ``state`` of the live units the plan was compared with; ``commit`` is the
-    project's git commit, ``dirty`` whether the work tree differed from it.
+    project's git commit, ``dirty`` whether the work tree differed from it. ``warnings`` are for the person who approves.
     """
 
     project: str
@@ -54,6 +54,7 @@ class Plan:
     inputs: str
     state: str
     body: EvmPlan
+    warnings: tuple[str, ...] = ()
 
     @property
     def tag(self) -> str:
@@ -72,6 +73,7 @@ class Plan:
             "inputs": self.inputs,
             "state": self.state,
             "family": "evm",
+            **({"warnings": list(self.warnings)} if self.warnings else {}),
             "body": self.body.to_json(),
         }
 
@@ -91,6 +93,7 @@ class Plan:
             inputs=data["inputs"],
             state=data["state"],
             body=EvmPlan.from_json(data["body"]),
+            warnings=tuple(data.get("warnings", ())),
         )
 
 

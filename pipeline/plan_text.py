@@ -29,20 +29,40 @@ def render_plan(plan: Plan, currency: str) -> str:
     for unit in body.units:
         place = unit.after.get("address") or ""
         lines.append(f"  {_MARKS[unit.change]} {unit.name:<{width}}  {unit.change:<9} {place or unit.reason}")
+    lines += [f"  ! {warning}" for warning in plan.warnings]
     if body.actions:
-        lines += ["", *_transactions(body), "", *_costs(body, currency)]
+        lines += ["", *_transactions(body), *_proposals(body), "", *_costs(body, currency)]
     return "\n".join(lines)
 
 
 def _transactions(body: EvmPlan) -> list[str]:
-    lines = [f"  {len(body.actions)} transactions, simulated in this order:"]
+    own = sum(action.kind != "proposal" for action in body.actions)
+    proposed = f" and {len(body.actions) - own} calls by Safes" if own != len(body.actions) else ""
+    lines = [f"  {own} transactions{proposed}, simulated in this order:"]
     for action in body.actions:
-        lines.append(f"  {action.nonce:>5}  {action.title}  ({action.gas_estimate:,} gas)")
+        number = "Safe" if action.kind == "proposal" else action.nonce
+        lines.append(f"  {number:>5}  {action.title}  ({action.gas_estimate:,} gas)")
         target = action.address or action.to
         lines.append(f"         {'at' if action.address else 'to'} {target}{_value(action)}")
         lines += [f"         {a['name'] or a['type']} = {_short(a['value'])}" for a in action.args]
+        for reading in action.reads:
+            when = "" if reading.settled else ", once the transactions before it are mined"
+            lines.append(f"         rests on {reading.call} of {reading.to}{when}")
         if action.ready:
             lines.append(f"         not before its delay of {action.ready.delay_s} s is over")
+    return lines
+
+
+def _proposals(body: EvmPlan) -> list[str]:
+    lines = []
+    for proposal in body.proposals:
+        batch = f", a batch of {len(proposal.actions)}" if len(proposal.actions) > 1 else ""
+        agreeing = f"nonce {proposal.tx.nonce}, {proposal.threshold} of {len(proposal.owners)} owners"
+        lines += [
+            "",
+            f"  proposal {proposal.id} to the Safe {proposal.safe}{batch}: {agreeing}",
+            f"         safeTxHash {proposal.hash}",
+        ]
     return lines
 
 
@@ -58,7 +78,9 @@ def _short(value: Any) -> str:
 def _costs(body: EvmPlan, currency: str) -> list[str]:
     estimate, limits = body.estimate, body.limits
     cap = limits["max_cost_wei"]
-    gas_limit = sum(a.gas_limit for a in body.actions)
+    if "base_fee_wei" not in estimate:
+        return ["  cost    none here: who executes a proposal pays for it"]
+    gas_limit = sum(a.gas_limit for a in body.actions if a.kind != "proposal")
     worst = f"at most {ether(int(estimate['worst_cost_wei']), currency)}"
     data_fee = []
     if "l1_gas" in estimate:

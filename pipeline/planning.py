@@ -13,6 +13,7 @@ from pipeline.step import Runner
 from pipeline.steps.build import Build
 from pipeline.steps.plan import Planning
 from pipeline.steps.preflight import Preflight
+from pipeline.steps.safety import Safety, touches_proxies
 from pipeline.ui.base import Ui
 
 __all__ = ["UnfinishedPlan", "plan_project"]
@@ -37,4 +38,7 @@ def plan_project(root: Path, target_name: str, ui: Ui) -> tuple[Plan, str]:
                 remedy=f"`ship deploy --chain {target.name}` carries it on, `--replan` gives it up.",
             )
         bundle = run(Build(project, (target,), ui)).bundle
-        return run(Planning(session, bundle, ready)), session.chain.identity.currency
+        plan = run(Planning(session, bundle, ready))
+        if touches_proxies(session, plan):
+            run(Safety(session, bundle, plan))
+        return plan, session.chain.identity.currency

@@ -18,6 +18,7 @@ from chains.evm.live import LiveUnit, live_units
 from chains.evm.node import data_or_nothing
 from chains.evm.verify.bytecode import Proof, proof_of, proof_requests, runtime_problem
 from chains.rpc import Request, Rpc
+from pipeline.adopting.evidence import Made, adopted_creations
 from pipeline.bundle import Bundle
 from pipeline.plan import Plan
 
@@ -33,8 +34,9 @@ _SALT = bytes(32)
 class Creation:
     """One live contract and where it comes from.
 
-    ``part`` is ``address``, ``implementation`` or ``beacon``. ``action`` is the creating one; ``None`` when the contract
-    was there already and was adopted: then ``source`` and ``init_code_sha256`` are what is known of it, if anything.
+    ``part`` is ``address``, ``implementation`` or ``beacon``, of a script the rest of its action's id. ``action`` is the
+    creating one; ``None`` when the contract was there already and was adopted: then ``source`` and ``init_code_sha256``
+    are what is known of it, if anything, and ``made`` how the adoption saw it being created.
     """
 
     unit: str
@@ -45,6 +47,7 @@ class Creation:
     transaction: str | None
     source: str | None
     init_code_sha256: str | None
+    made: Made | None = None
 
     @property
     def name(self) -> str:
@@ -92,13 +95,16 @@ def live_creations(rows: Sequence[Row], plans: Mapping[str, Plan]) -> list[Creat
     for row in rows:
         if row.kind == "tx.final":
             plan = plans[row.data["plan"]]
-            action = next(a for a in plan.body.actions if a.id == row.data["action"])
+            action = next((a for a in plan.body.actions if a.id == row.data["action"]), None)
+            if action is None:
+                continue  # the execution of a proposal creates nothing
             touched[action.unit] = plan
             if action.address:
                 made[action.address.lower()] = (plan, action, row.data["hash"])
         elif row.kind == "unit.adopted":
             touched[row.data["unit"]] = plans[row.data["plan"]]
     live = live_units(rows, {digest: plan.body for digest, plan in plans.items()})
+    seen = adopted_creations(rows)
     creations = []
     for unit in live.values():
         for part, address, source, init_code in _parts(unit):
@@ -106,8 +112,15 @@ def live_creations(rows: Sequence[Row], plans: Mapping[str, Plan]) -> list[Creat
                 plan, action, transaction = made[address.lower()]
                 creation = Creation(unit.name, part, address, plan, action, transaction, action.source, None)
             else:
-                creation = Creation(unit.name, part, address, touched[unit.name], None, None, source, init_code)
+                how = seen.get(address.lower())
+                known = how.source if how else source
+                creation = Creation(unit.name, part, address, touched[unit.name], None, None, known, init_code, how)
             creations.append(creation)
+        if unit.done is not None:  # a script: each contract it deployed is a part, called as its action
+            for address in unit.created.values():
+                plan, action, transaction = made[address.lower()]
+                part = action.id.removeprefix(f"{unit.name}.")
+                creations.append(Creation(unit.name, part, address, plan, action, transaction, action.source, None))
     return creations
 
 
@@ -151,7 +164,8 @@ class _Ready:
 
     @property
     def requests(self) -> list[Request]:
-        sender = self.creation.plan.body.deployer
+        made = self.creation.made
+        sender = made.creator if made else self.creation.plan.body.deployer
         asked = proof_requests(self.action, sender=sender, transaction_hash=self.creation.transaction)
         return asked if self.whole else asked[:1]
 
@@ -194,6 +208,9 @@ def _prepared(creation: Creation, bundles: Bundles, loaded: dict[str, Bundle | S
 
 def _adopted(creation: Creation, artifact: Artifact) -> _Ready | Proven:
     """Of an adopted contract there is no transaction of ours: its runtime code, and re-execution where it took no arguments."""
+    if creation.made is not None:
+        action = creation.made.action(creation.unit, creation.name, creation.address, artifact)
+        return _Ready(creation, artifact, action, whole=True)
     if artifact.creation_links:
         return Proven(creation, None, reason="it was there before, and which libraries it links is not recorded")
     action = Action(

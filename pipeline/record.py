@@ -19,6 +19,7 @@ from chains.evm.live import live_units
 from chains.files import write_atomic
 from chains.jsontext import read_json
 from pipeline.plan import Plan
+from pipeline.proposals.recording import executed_proposals, of_plan, transactions_by_others
 
 __all__ = ["RecordInvalid", "derive_record", "load_record", "statement", "statement_path", "write_record"]
 
@@ -39,6 +40,7 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
     proven = _last(rows, "plan.proven", plan.digest)
     seen = [row for row in rows if row.seq <= proven.seq]
     transactions = [_transaction(row, bodies) for row in seen if row.kind == "tx.final"]
+    proposals = executed_proposals(seen)
     changes = {u.name: u for u in plan.body.units}
     live = live_units(seen, bodies)
     units = {}
@@ -47,11 +49,12 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
         made_by = [t["hash"] for t in transactions if t["unit"] == name]
         after = unit.to_json() if unit else dict(planned.after)
         after.pop("created")
+        after.pop("reads", None)
         units[name] = {
             **after,
             "change": planned.change,
             "reason": planned.reason,
-            "transactions": made_by,
+            "transactions": made_by + transactions_by_others(name, proposals, bodies),
         }
     reverted = _reverted(seen, accepted.seq)
     own = [*(t for t in transactions if t["plan"] == plan.digest), *reverted]
@@ -76,9 +79,11 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
         "gates": accepted.data["gates"],
         "units": units,
         "transactions": [t for t in transactions if t["plan"] == plan.digest or t["unit"] in units],
+        **({"proposals": own_proposals} if (own_proposals := of_plan(proposals, plan.digest)) else {}),
         "proofs": proven.data["proofs"],
         "checks": proven.data["checks"],
         "cost": {"gas": gas, "wei": str(cost_wei), **({"reverted": reverted} if reverted else {})},
+        **_adopted(seen, plan.digest),
         "journal": {"rows": proven.seq + 1},
         "ship": proven.data["ship"],
     }
@@ -92,25 +97,35 @@ def _reverted(rows: Sequence[Row], accepted: int) -> list[dict[str, Any]]:
     return [{**{k: row.data[k] for k in keys}, "cost_wei": str(Mined.from_json(row.data).fee_wei)} for row in failed]
 
 
+def _adopted(rows: Sequence[Row], plan: str) -> dict[str, Any]:
+    """What ``ship adopt`` took over in this plan, and what it saw: the record's ``way`` is then ``adopted``."""
+    taken = [
+        {"unit": row.data["unit"], "evidence": row.data["evidence"]}
+        for row in rows
+        if row.kind == "unit.adopted" and row.data["plan"] == plan and "evidence" in row.data
+    ]
+    return {"way": "adopted", "adopted": taken} if taken else {}
+
+
 def _last(rows: Sequence[Row], kind: str, plan: str) -> Row:
     return next(row for row in reversed(rows) if row.kind == kind and row.data["plan"] == plan)
 
 
 def _transaction(row: Row, bodies: Mapping[str, EvmPlan]) -> dict[str, Any]:
     data = row.data
-    action = next(a for a in bodies[data["plan"]].actions if a.id == data["action"])
+    action = next((a for a in bodies[data["plan"]].actions if a.id == data["action"]), None)
     return {
         "plan": data["plan"],
-        "action": action.id,
-        "unit": action.unit,
-        "title": action.title,
+        "action": data["action"],
+        "unit": action.unit if action else "",
+        "title": action.title if action else f"execute the proposal {data['action'].rpartition('.')[0]}",
         "hash": data["hash"],
         "nonce": data["nonce"],
         "block_number": data["block_number"],
         "block_hash": data["block_hash"],
         "gas_used": data["gas_used"],
         "gas_price_wei": data["gas_price_wei"],
-        "cost_wei": str(Mined.from_json(data).fee_wei + action.value_wei),
+        "cost_wei": str(Mined.from_json(data).fee_wei + (action.value_wei if action else 0)),
         "address": data["address"],
         "code_keccak256": data["code_keccak256"],
         "finality": data["finality"],

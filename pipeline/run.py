@@ -15,11 +15,13 @@ from pathlib import Path
 from chains.base import Clock
 from chains.errors import Refused
 from chains.evm.lifecycle import TxState, fold
+from chains.evm.safe.lifecycle import fold_proposals
 from pipeline.bundle import Bundle, load_bundle
 from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
 from pipeline.outcome import Outcome, UnitOutcome
 from pipeline.plan import Plan, load_plan
+from pipeline.rpc_signer import ScriptServer
 from pipeline.session import Session, open_session
 from pipeline.signing.opening import PasswordSource
 from pipeline.step import Runner, Skip
@@ -32,6 +34,7 @@ from pipeline.steps.gates import Judge
 from pipeline.steps.plan import Planning
 from pipeline.steps.preflight import Preflight
 from pipeline.steps.record import Record
+from pipeline.steps.safety import Safety, touches_proxies
 from pipeline.steps.verify import Verify
 from pipeline.ui.base import Ui
 
@@ -54,13 +57,15 @@ class OtherPlanUnfinished(Refused):
 class DeployOptions:
     """``saved`` is a plan file to be held to; ``replan`` gives up what an unfinished plan has not yet sent.
 
-    ``together`` are all targets of the run, which are built for at once.
+    ``together`` are all targets of the run, which are built for at once. With ``serve_port`` forge sends the scripts'
+    transactions through a server at that port (``pipeline.rpc_signer``).
     """
 
     yes: bool
     password: PasswordSource
     saved: Path | None = None
     replan: bool = False
+    serve_port: int | None = None
     together: tuple[Target, ...] = ()
 
 
@@ -104,7 +109,12 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
             run.skip("deploying", Skip("the chain holds this release, and it is recorded"))
             outcome.record = str(record_path_of(session, plan))
             return
-        run(Approve(session, plan, tuple(r.to_json() for r in results), options.yes))
+        gates = [result.to_json() for result in results]
+        if touches_proxies(session, plan):
+            examined = run(Safety(session, bundle, plan))
+            if examined.accepted or session.project.gates.layout is not None:
+                gates.append(examined.to_json(bundle.digest))
+        run(Approve(session, plan, tuple(gates), options.yes))
     outcome.plan, outcome.bundle = plan.digest, bundle.digest
     # 6. Every transaction through the journal onto the chain.
     _send(session, plan, bundle, options, outcome, run)
@@ -119,11 +129,12 @@ def _send(session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, 
     if not plan.body.actions:
         run.skip(Deploy.title, Skip("nothing to send"))
         return
-    step = Deploy(session, plan, bundle, options.password)
+    server = None if options.serve_port is None else ScriptServer(session, plan, options.serve_port)
+    step = Deploy(session, plan, bundle, options.password, server)
     try:
         run(step)
     finally:
-        outcome.sent = step.sender.sent if step.sender else 0
+        outcome.sent = step.sent
 
 
 def _recorded(session: Session, plan: Plan) -> bool:
@@ -165,6 +176,12 @@ def _abandon(session: Session, digest: str, states: Mapping[str, TxState], reaso
             f"{', '.join(on_its_way)} of the unfinished plan may still be mined",
             remedy="Run without --replan until it has settled.",
         )
+    for state in fold_proposals(session.rows, digest).values():
+        if state.stage == "made":
+            session.ui.note(
+                f"{state.id} is given up here, but its owners can still execute {state.hash}; a transaction of theirs with the "
+                f"Safe's nonce {state.tx.nonce if state.tx else '?'} ends that"
+            )
     assert session.journal is not None
     session.journal.append("plan.abandoned", {"plan": digest, "reason": reason})
 
@@ -194,6 +211,14 @@ def unit_outcomes(session: Session, outcome: Outcome) -> dict[str, UnitOutcome]:
         stage = next((s for s in stages if s != "final"), "final")
         if stage == "final" and any(a.id in proven for a in actions):
             stage = "proven"
-        transaction = (last.mined.hash if last.mined else last.attempts[-1].hash) if last and last.attempts else None
+        transaction = _transaction_of(last)
         units[planned.name] = UnitOutcome(address, transaction, stage)
     return units
+
+
+def _transaction_of(state: TxState | None) -> str | None:
+    if state is None:
+        return None
+    if state.mined:
+        return state.mined.hash
+    return state.attempts[-1].hash if state.attempts else None

@@ -15,6 +15,7 @@ from chains.evm.live import LiveUnit, live_units
 from chains.evm.localnet import Localnet, running, start, stop
 from chains.rpc import Endpoint, Rpc
 from chains.tools import find_tool
+from pipeline.createx import provide_createx
 from pipeline.journal import Journal, read_rows
 from pipeline.lock import locked
 from pipeline.manifest.project import Project
@@ -99,6 +100,16 @@ class Session:
         """The recorded state, from every final transaction."""
         return live_units(self.rows, self.bodies())
 
+    def births(self) -> dict[str, int]:
+        """By unit, the block of its first final transaction."""
+        units = {(d, a.id): a.unit for d, body in self.bodies().items() for a in body.actions}
+        born: dict[str, int] = {}
+        for row in self.rows:
+            if row.kind == "tx.final":
+                unit = units.get((row.data["plan"], row.data["action"]), "")
+                born[unit] = min(row.data["block_number"], born.get(unit, row.data["block_number"]))
+        return born
+
     def bodies(self) -> dict[str, EvmPlan]:
         return {digest: self.plan(digest).body for digest in accepted_plans(self.rows)}
 
@@ -137,7 +148,7 @@ def _policy(target: Target) -> EvmPolicy:
     return EvmPolicy(
         caps=FeeCaps(policy.max_fee_per_gas, policy.max_priority_fee_per_gas, policy.max_cost),
         finality=target.finality,
-        window=policy.window,
+        window=1 if policy.staged else policy.window,
         gas_margin_bps=policy.gas_margin_bps,
         wait_s=float(policy.wait_s),
     )
@@ -209,6 +220,7 @@ def open_session(
             stack.enter_context(locked(state.lock, purpose))
         if embedded:
             urls = [stack.enter_context(embedded_chain(project, target, state, owns=write)).url]
+            provide_createx(target, urls[0], clock)
         else:
             urls = endpoint_urls(project, target)
         journal = Journal(state.journal) if write else None

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chains.canonical import sha256_hex
+from chains.evm.proposal import Proposal
 
-__all__ = ["Action", "ActionKind", "EvmPlan", "PlannedCheck", "PlannedUnit", "Ready"]
+__all__ = ["Action", "ActionKind", "EvmPlan", "PlannedCheck", "PlannedUnit", "Reading", "Ready"]
 
-ActionKind = Literal["create", "create2", "call"]
+ActionKind = Literal["create", "create2", "create3", "call", "proposal"]
 Change = Literal["create", "upgrade", "replace", "adopt", "call", "unchanged", "skip"]
 
 
@@ -30,13 +31,57 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """A value the payload holds that was read from the chain: before signing, the same read must give ``answer`` again.
+
+    ``settled``: no earlier action of the plan changes the answer. Otherwise it was read in the plan's simulation, and
+    the action waits until its predecessors are mined.
+    """
+
+    to: str
+    data: bytes
+    answer: bytes
+    call: str
+    settled: bool
+
+    @property
+    def key(self) -> str:
+        """Names the read, whatever it answers."""
+        return f"{self.to.lower()}:0x{self.data.hex()}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "to": self.to,
+            "data": "0x" + self.data.hex(),
+            "answer": "0x" + self.answer.hex(),
+            "call": self.call,
+            "settled": self.settled,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Reading:
+        return cls(
+            data["to"],
+            bytes.fromhex(data["data"][2:]),
+            bytes.fromhex(data["answer"][2:]),
+            data["call"],
+            data["settled"],
+        )
+
+
+@dataclass(frozen=True)
 class Action:
     """One transaction. ``to is None`` creates; ``data`` is the whole payload.
 
     ``address`` is where a creation comes to lie; ``source`` the artifact it is made from; ``args`` the decoded
     arguments for people (name, type, value); ``effect`` what the action changes in the live state of ``unit`` once it
     is final; ``needs_code`` the addresses that must hold code when it is sent, since a call to an empty address
-    succeeds silently. ``gas_limit`` is 0 until the simulation has filled it in.
+    succeeds silently; ``reads`` what the payload rests on. ``gas_limit`` is 0 until the simulation has filled it in.
+    ``made_by`` is whom a constructor sees as ``msg.sender`` where a factory stands between. ``creates`` names contracts
+    that come to be inside the transaction.
+
+    A ``proposal`` is no transaction of the deployer's and uses no nonce: ``by``, a Safe, is to make the call, when its
+    owners agree (``EvmPlan.proposals``). Its ``nonce`` is the deployer's next one.
     """
 
     id: str
@@ -55,6 +100,10 @@ class Action:
     effect: Mapping[str, Any] = field(default_factory=dict)
     needs_code: tuple[str, ...] = ()
     ready: Ready | None = None
+    made_by: str | None = None
+    creates: tuple[Mapping[str, Any], ...] = ()
+    reads: tuple[Reading, ...] = ()
+    by: str | None = None
 
     @property
     def payload_digest(self) -> str:
@@ -81,6 +130,10 @@ class Action:
             "effect": dict(self.effect),
             "needs_code": list(self.needs_code),
             "ready": self.ready.to_json() if self.ready else None,
+            **({"made_by": self.made_by} if self.made_by else {}),
+            **({"creates": [dict(c) for c in self.creates]} if self.creates else {}),
+            **({"reads": [r.to_json() for r in self.reads]} if self.reads else {}),
+            **({"by": self.by} if self.by else {}),
         }
 
     @classmethod
@@ -103,6 +156,10 @@ class Action:
             effect=data["effect"],
             needs_code=tuple(data["needs_code"]),
             ready=Ready(ready["to"], bytes.fromhex(ready["data"][2:]), ready["delay_s"]) if ready else None,
+            made_by=data.get("made_by"),
+            creates=tuple(data.get("creates", ())),
+            reads=tuple(Reading.from_json(r) for r in data.get("reads", ())),
+            by=data.get("by"),
         )
 
 
@@ -157,7 +214,8 @@ class EvmPlan:
     """Everything that is to happen on one EVM chain, and the observation it rests on.
 
     ``limits`` and ``estimate`` hold wei amounts as decimal strings, gas as integers. ``observed`` names the block the
-    plan was made at and every answer it used, so that the plan is a function of its inputs.
+    plan was made at and every answer it used, so that the plan is a function of its inputs. ``handover`` is who the
+    deployer's rights are to have moved to when the release is complete.
     """
 
     chain: Mapping[str, Any]
@@ -168,6 +226,8 @@ class EvmPlan:
     limits: Mapping[str, Any]
     estimate: Mapping[str, Any]
     observed: Mapping[str, Any]
+    proposals: tuple[Proposal, ...] = ()
+    handover: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -179,6 +239,8 @@ class EvmPlan:
             "limits": dict(self.limits),
             "estimate": dict(self.estimate),
             "observed": dict(self.observed),
+            **({"proposals": [p.to_json() for p in self.proposals]} if self.proposals else {}),
+            **({"handover": self.handover} if self.handover else {}),
         }
 
     @classmethod
@@ -192,6 +254,8 @@ class EvmPlan:
             limits=data["limits"],
             estimate=data["estimate"],
             observed=data["observed"],
+            proposals=tuple(Proposal.from_json(p) for p in data.get("proposals", ())),
+            handover=data.get("handover"),
         )
 
     @property

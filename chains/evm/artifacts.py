@@ -28,6 +28,11 @@ class Artifact:
     ``creation_links`` and ``runtime_links`` map ``path:Library`` to the places its address is written to;
     ``immutables`` maps the compiler's id of an immutable to its places in the runtime code. ``kind`` is
     ``contract`` or ``library``. ``input_sha256`` names the standard JSON input inside the bundle.
+
+    What the compiler's syntax trees tell besides (``chains.evm.syntax``), ``None`` where a build did not look:
+    ``storage_owners`` names the contract that declares each variable of the layout, ``namespaces`` maps ERC-7201 ids to
+    layouts, ``named_types`` what enums and value types stand for, ``initializers`` selectors to their ``initializer`` or
+    ``reinitializer(N)`` modifier.
     """
 
     source: str
@@ -42,6 +47,10 @@ class Artifact:
     compiler: str
     settings: Mapping[str, Any]
     input_sha256: str
+    storage_owners: tuple[str, ...] | None = None
+    namespaces: Mapping[str, Any] | None = None
+    named_types: Mapping[str, Any] | None = None
+    initializers: Mapping[str, str] | None = None
 
     @property
     def path(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from chains.canonical import canonical, sha256_hex
 from chains.errors import Refused, Where
 from chains.evm.artifacts import Artifact, ByteRange
+from chains.evm.syntax import Trees
 
 __all__ = ["BuildOutputStrange", "Contract", "read_build_info", "standard_input", "zeroed"]
 
@@ -38,6 +39,7 @@ class Contract:
     metadata: Mapping[str, Any]
     output: Mapping[str, Any]
     input: Mapping[str, Any]
+    trees: Trees
 
     @property
     def path(self) -> str:
@@ -66,6 +68,8 @@ class Contract:
         """The artifact, and the smallest standard JSON input that gives it."""
         evm, settings = self.output["evm"], {k: v for k, v in self.input["settings"].items() if k != "outputSelection"}
         standard = standard_input(self)
+        syntax = self.trees.contract(self.path, self.name)
+        layout = self.storage_layout
         artifact = Artifact(
             source=self.source,
             kind="library" if self.kind == "library" else "contract",
@@ -75,10 +79,14 @@ class Contract:
             creation_links=_links(evm["bytecode"]),
             runtime_links=_links(evm["deployedBytecode"]),
             immutables={k: _ranges(v) for k, v in (evm["deployedBytecode"].get("immutableReferences") or {}).items()},
-            storage_layout=self.storage_layout,
+            storage_layout=layout,
             compiler=self.compiler,
             settings=settings,
             input_sha256=sha256_hex(standard),
+            storage_owners=syntax.owners(layout or {}) if syntax else None,
+            namespaces=syntax.namespaces() if syntax else None,
+            named_types=syntax.named_types([layout or {}]) if syntax else None,
+            initializers=syntax.initializers() if syntax else None,
         )
         return artifact, standard
 
@@ -156,6 +164,7 @@ def read_build_info(path: Path) -> Iterator[Contract]:
             return
         output = info["output"]
         declared = _declared(output)
+        trees = Trees(output.get("sources", {}))
         for file, contracts in output.get("contracts", {}).items():
             for name, contract in contracts.items():
                 if not contract.get("metadata") or "evm" not in contract:
@@ -173,6 +182,7 @@ def read_build_info(path: Path) -> Iterator[Contract]:
                     metadata=metadata,
                     output=contract,
                     input=info["input"],
+                    trees=trees,
                 )
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise BuildOutputStrange(

@@ -14,12 +14,14 @@ from chains.errors import Refused, Resumable
 from chains.evm.actions import Action, EvmPlan, PlannedCheck
 from chains.evm.address import checksum
 from chains.evm.fees import CostAboveCap, FeeCaps, InsufficientFunds, current_fees, ether
+from chains.evm.handover import Heir, will_hold
 from chains.evm.l1_fee import l1_fee, with_l1_gas
 from chains.evm.live import LiveUnit
 from chains.evm.looking import Finality
 from chains.evm.node import Head, Node, WrongChain, check_identity, data_or_nothing, hold_genesis, quantity
 from chains.evm.planner import Draft, Sources, lay_out
 from chains.evm.proxies import expected_slots
+from chains.evm.script_units import Scripts
 from chains.evm.sender import Sender, SendSettings, TransactionSigner
 from chains.evm.simulate import SimulationUnsupported, intrinsic_gas, shown, simulate
 from chains.evm.units import EvmUnits
@@ -50,6 +52,14 @@ class ProvidersDisagree(Resumable):
 
 def _only_checked(endpoint: Endpoint, chain_id: int, genesis_hash: str) -> None:
     check_identity(endpoint, chain_id, genesis_hash)
+
+
+def _no_simulation(reason: Exception | str) -> NoSimulation:
+    return NoSimulation(
+        f"the node cannot simulate the plan (eth_simulateV1): {reason}",
+        remedy="Use an endpoint that serves eth_simulateV1 (geth, reth, nethermind, anvil do), or install anvil: ship "
+        "then simulates on a fork.",
+    )
 
 
 @dataclass(frozen=True)
@@ -196,11 +206,24 @@ class EvmChain:
     # -- plan ----------------------------------------------------------------------------------------------------
 
     def plan(
-        self, units: EvmUnits, sources: Sources, live: Mapping[str, LiveUnit], *, deployer: str, genesis_hash: str
+        self,
+        units: EvmUnits,
+        sources: Sources,
+        live: Mapping[str, LiveUnit],
+        *,
+        deployer: str,
+        genesis_hash: str,
+        scripts: Scripts | None = None,
+        since: Mapping[str, int] | None = None,
     ) -> EvmPlan:
-        """Lay out, simulate, price. Raises the ``Refused`` of whatever does not fit."""
+        """Lay out, simulate, price. ``since`` gives the block of each live unit. Raises the ``Refused`` of whatever does
+        not fit."""
+        node = Node(self.rpc)
         nonce, balance_wei, head = self._account(deployer)
-        draft = lay_out(units, sources, live, Node(self.rpc), deployer=deployer, nonce=nonce)
+        draft = lay_out(units, sources, live, node, deployer=deployer, nonce=nonce, scripts=scripts)
+        if draft.handover is not None:
+            heir = self._heir(draft, draft.handover, deployer, head.timestamp_s, since or {})
+            draft = lay_out(units, sources, live, node, deployer=deployer, nonce=nonce, scripts=scripts, heir=heir)
         actions = self._simulated(draft, deployer, head, [sources(u.source).abi for u in units.contracts])
         for action in actions:
             if action.gas_limit > head.gas_limit:
@@ -234,7 +257,17 @@ class EvmChain:
                 "balance_wei": str(balance_wei),
                 "reads": [dict(r) for r in draft.reads],
             },
+            proposals=draft.proposals,
+            handover=draft.handover,
         )
+
+    def _heir(self, draft: Draft, to: str, deployer: str, now_s: int, since: Mapping[str, int]) -> Heir:
+        try:
+            return will_hold(
+                self.rpc, draft.actions, draft.live, draft.fresh, deployer=deployer, to=to, now_s=now_s, since=since
+            )
+        except SimulationUnsupported as error:
+            raise _no_simulation(error) from error
 
     def _simulated(
         self, draft: Draft, deployer: str, head: Head, abis: Sequence[Sequence[Mapping[str, Any]]]
@@ -255,7 +288,7 @@ class EvmChain:
         except SimulationUnsupported as error:
             reason = str(error)
             if self.anvil is None:
-                raise self._no_simulation(reason) from error
+                raise _no_simulation(reason) from error
         from chains.evm.fork import simulate_on_fork  # needed where a node lacks the method, and by nobody else
 
         self.progress.note(f"the node has no usable eth_simulateV1 ({reason}): simulating on an anvil fork")
@@ -272,15 +305,7 @@ class EvmChain:
                 clock=self.clock,
             ).actions
         except (SimulationUnsupported, ToolMissing) as error:
-            raise self._no_simulation(f"{reason}; {error}") from error
-
-    @staticmethod
-    def _no_simulation(reason: str) -> NoSimulation:
-        return NoSimulation(
-            f"the node cannot simulate the plan (eth_simulateV1): {reason}",
-            remedy="Use an endpoint that serves eth_simulateV1 (geth, reth, nethermind, anvil do), or install anvil: ship "
-            "then simulates on a fork.",
-        )
+            raise _no_simulation(f"{reason}; {error}") from error
 
     def _price(self, actions: Sequence[Action], balance_wei: int, l1_gas: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """``(estimate, limits)``. Raises ``InsufficientFunds`` and ``CostAboveCap`` for the worst case."""
@@ -291,6 +316,7 @@ class EvmChain:
             "max_cost_wei": str(caps.max_cost_wei) if caps.max_cost_wei is not None else None,
             "gas_margin_bps": self.policy.gas_margin_bps,
         }
+        actions = [a for a in actions if a.kind != "proposal"]  # who executes them pays for them
         if not actions:
             return {"gas": 0, "cost_wei": "0", "worst_cost_wei": "0"}, limits
         fees, base_wei = current_fees(self.rpc, caps, legacy=self.identity.legacy_fees)

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from chains.errors import Refused
 from chains.evm.artifacts import Artifact
-from chains.evm.units import CallUnit, ContractUnit, EvmUnits, references
+from chains.evm.units import CallUnit, ContractUnit, EvmUnits, ScriptUnit, references
 
-__all__ = ["DependencyCycle", "LibraryMissing", "UnknownUnit", "library_units", "order"]
+__all__ = ["DependencyCycle", "LibraryMissing", "UnknownUnit", "library_units", "order", "reach"]
 
 
 class DependencyCycle(Refused):
@@ -45,8 +45,10 @@ def library_units(unit: ContractUnit, artifact: Artifact, units: EvmUnits) -> di
     return found
 
 
-def _needs(unit: ContractUnit | CallUnit) -> Iterator[str]:
+def _needs(unit: ContractUnit | CallUnit | ScriptUnit) -> Iterator[str]:
     yield from unit.after
+    if isinstance(unit, ScriptUnit):
+        return
     if isinstance(unit, CallUnit):
         values = [unit.to, *unit.call.args]
         if unit.unless:
@@ -62,14 +64,15 @@ def _needs(unit: ContractUnit | CallUnit) -> Iterator[str]:
             yield ref.unit
 
 
-def order(units: EvmUnits, libraries: Mapping[str, Sequence[str]]) -> tuple[ContractUnit | CallUnit, ...]:
+def order(units: EvmUnits, libraries: Mapping[str, Sequence[str]]) -> tuple[ContractUnit | CallUnit | ScriptUnit, ...]:
     """Units in the order they are deployed: dependencies first, otherwise as written.
 
     ``libraries`` names, by unit, the units of the libraries it links. Raises ``DependencyCycle``, ``UnknownUnit``.
     """
-    by_name: dict[str, ContractUnit | CallUnit] = {u.name: u for u in units.contracts}
+    by_name: dict[str, ContractUnit | CallUnit | ScriptUnit] = {u.name: u for u in units.contracts}
     by_name |= {u.name: u for u in units.calls}
-    done: dict[str, ContractUnit | CallUnit] = {}
+    by_name |= {u.name: u for u in units.scripts}
+    done: dict[str, ContractUnit | CallUnit | ScriptUnit] = {}
     path: list[str] = []
 
     def visit(name: str) -> None:
@@ -97,3 +100,14 @@ def order(units: EvmUnits, libraries: Mapping[str, Sequence[str]]) -> tuple[Cont
     for name in by_name:
         visit(name)
     return tuple(done.values())
+
+
+def reach(
+    ordered: Sequence[ContractUnit | CallUnit | ScriptUnit], libraries: Mapping[str, Sequence[str]]
+) -> dict[str, frozenset[str]]:
+    """By unit, every unit it depends on, however far. ``ordered`` as ``order`` gives it."""
+    reached: dict[str, frozenset[str]] = {}
+    for unit in ordered:
+        direct = {*libraries.get(unit.name, ()), *_needs(unit)} - {unit.name}
+        reached[unit.name] = frozenset(direct).union(*(reached[name] for name in direct))
+    return reached

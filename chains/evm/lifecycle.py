@@ -5,6 +5,8 @@
                            ├→ REVERTED   mined with status 0: recorded, never retried blindly
                            └→ FOREIGN    the nonce was used by a transaction that is not ours
 
+An action that a Safe is to make has another life: PLANNED → PROPOSED → FINAL (``chains.evm.safe.lifecycle``).
+
 Rows: ``tx.reserved``, ``tx.signed`` (once per fee level, every hash kept), ``tx.mined``, ``tx.reorged``,
 ``tx.reverted``, ``tx.final``, ``tx.foreign``.
 """
@@ -20,7 +22,7 @@ from chains.evm.transaction import Fees
 
 __all__ = ["Attempt", "Mined", "Stage", "TxState", "apply", "fold"]
 
-Stage = Literal["planned", "reserved", "signed", "mined", "final", "reverted", "foreign"]
+Stage = Literal["planned", "proposed", "reserved", "signed", "mined", "final", "reverted", "foreign"]
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,12 @@ def apply(state: TxState, row: Row) -> TxState:
             return replace(state, stage="final", mined=Mined.from_json(data))
         case "tx.foreign":
             return replace(state, stage="foreign", reason=data["reason"])
+        case "proposal.made":
+            return replace(state, stage="proposed")
+        case "proposal.superseded":
+            return replace(state, stage="planned")
+        case "proposal.executed":
+            return replace(state, stage="final", mined=Mined.from_json(data))
     return state
 
 
@@ -108,4 +116,7 @@ def fold(rows: Iterable[Row], plan: str) -> dict[str, TxState]:
         if row.kind.startswith("tx.") and row.data["plan"] == plan:
             action = row.data["action"]
             states[action] = apply(states.get(action, TxState(action)), row)
+        elif row.kind.startswith("proposal.") and row.data["plan"] == plan:
+            for action in row.data.get("actions", ()):
+                states[action] = apply(states.get(action, TxState(action)), row)
     return states

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from chains.errors import Refused
@@ -131,6 +132,10 @@ class Node:
         """The 32 bytes at a storage slot (0x and 64 hex digits)."""
         self.prefetch(slots=[(address, slot)])
         return self._slots[(address, slot)]
+
+    @cached_property
+    def chain_id(self) -> int:
+        return quantity(self.rpc.read("eth_chainId", []))
 
     def call(self, to: str, data: bytes, sender: str | None = None) -> bytes:
         """``eth_call``. Raises ``RpcFault`` when it reverts."""

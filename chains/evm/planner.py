@@ -1,6 +1,6 @@
 """From units, artifacts, recorded state and a view of the chain to ordered actions. Reads, never sends.
 
-Every address is known before anything is sent: CREATE by nonce, CREATE2 through the deterministic deployment proxy.
+Every address is known before anything is sent: CREATE by nonce, CREATE2 and CREATE3 by salt (``chains.evm.placing``).
 Gas and fees are filled in afterwards (``chains.evm.simulate``, ``chains.evm.fees``).
 """
 
@@ -13,12 +13,18 @@ from typing import Any
 from chains.canonical import sha256_hex
 from chains.errors import NeedsPerson, Refused
 from chains.evm.abi import AbiType, constructor_types, decode, encode, find_function, jsonable, selector
-from chains.evm.actions import Action, Change, PlannedCheck, PlannedUnit, Ready
-from chains.evm.address import CREATE2_FACTORY, address_bytes, create2_address, create_address, keccak256
+from chains.evm.actions import Action, Change, PlannedCheck, PlannedUnit
+from chains.evm.address import address_bytes, checksum, create_address
+from chains.evm.adopting import already_there
 from chains.evm.artifacts import Artifact, link
-from chains.evm.dag import library_units, order
+from chains.evm.authority import Authorities, AuthorityUnusable
+from chains.evm.dag import library_units, order, reach
+from chains.evm.handover import Heir, handed_over
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
+from chains.evm.placing import place, require_factory, uses_createx
+from chains.evm.proposal import Proposal
+from chains.evm.proposing import Waiting, proposals_of
 from chains.evm.proxies import (
     ADMIN_SLOT,
     BEACON_SLOT,
@@ -30,11 +36,13 @@ from chains.evm.proxies import (
     owns_admin,
     upgrade_payload,
 )
-from chains.evm.timelock import Operation
-from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, Ref, Unless, Value
+from chains.evm.reading import Reads
+from chains.evm.script_units import Scripts, lay_out_script
+from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, Ref, ScriptUnit, Unless, Value
+from chains.evm.verify.bytecode import runtime_digest
 from chains.rpc import RpcFault
 
-__all__ = ["Draft", "ImmutableChanged", "LiveStateDrifted", "Sources", "lay_out"]
+__all__ = ["Draft", "ImmutableChanged", "Layout", "LiveStateDrifted", "Sources", "call_digest", "lay_out"]
 
 Sources = Callable[[str], Artifact]
 """Gives the artifact of ``path:Contract`` or of a bare contract name; raises a ``Refused`` when there is none."""
@@ -52,6 +60,12 @@ class LiveStateDrifted(NeedsPerson):
     code = "SHIP-E07"
 
 
+class AddressTakenTwice(Refused):
+    """SHIP-E36: two units are to lie at one address."""
+
+    code = "SHIP-E36"
+
+
 class TargetMissing(Refused):
     """SHIP-E08: a call or check goes to an address without code."""
 
@@ -66,10 +80,14 @@ class Draft:
     units: tuple[PlannedUnit, ...]
     checks: tuple[PlannedCheck, ...]
     reads: tuple[Mapping[str, Any], ...] = ()
+    proposals: tuple[Proposal, ...] = ()
+    live: Mapping[str, LiveUnit] = field(default_factory=dict)
+    fresh: frozenset[str] = frozenset()
+    handover: str | None = None
 
 
 @dataclass
-class _Layout:
+class Layout:
     """The work of one ``lay_out``: the next nonce, and each unit's state as the plan has made it so far."""
 
     units: EvmUnits
@@ -78,11 +96,17 @@ class _Layout:
     deployer: str
     nonce: int
     live: dict[str, LiveUnit]
+    authorities: Authorities
+    waiting: Waiting
     actions: list[Action] = field(default_factory=list)
     planned: list[PlannedUnit] = field(default_factory=list)
     reads: list[Mapping[str, Any]] = field(default_factory=list)
     fresh: set[str] = field(default_factory=set)
     abis: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    readings: Reads = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.readings = Reads(self.node, self.deployer, self.resolve, self.address_of, self.abi_at, self.actions)
 
     # -- addresses and values ------------------------------------------------------------------------------------
 
@@ -100,20 +124,25 @@ class _Layout:
 
     def address_of(self, value: Value, where: str) -> str:
         """A recipient or owner: exactly one ABI address."""
-        word = encode([AbiType(where, "address")], [value], self.resolve, where)
+        kind = AbiType(where, "address")
+        word = encode([kind], [self.readings.fill(value, kind)], self.resolve, where)
         return str(decode([AbiType("", "address")], word)[0])
 
     def abi_at(self, address: str) -> Sequence[Mapping[str, Any]] | None:
         return self.abis.get(address.lower())
 
     def has_code(self, address: str) -> bool:
-        return address.lower() in self.fresh or bool(self.node.code(address))
+        return address.lower() in self.fresh | self.readings.appeared or bool(self.node.code(address))
 
     # -- actions -------------------------------------------------------------------------------------------------
 
     def add(self, action: Action) -> Action:
         placed = replace(action, nonce=self.nonce)
-        self.nonce += 1
+        if reads := self.readings.take():
+            kept = {reading.key: "0x" + reading.answer.hex() for reading in reads}
+            placed = replace(placed, reads=reads, effect={**placed.effect, "reads": kept})
+            self.live[placed.unit] = self.live[placed.unit].merge({"reads": kept})
+        self.nonce += action.kind != "proposal"
         self.actions.append(placed)
         if placed.address:
             self.fresh.add(placed.address.lower())
@@ -121,7 +150,7 @@ class _Layout:
 
     def create(
         self,
-        unit: str,
+        unit: ContractUnit,
         suffix: str,
         artifact: Artifact,
         init_code: bytes,
@@ -129,30 +158,41 @@ class _Layout:
         title: str,
         args: Any,
         value_wei: int = 0,
-        salt: bytes | None = None,
         effect: Callable[[str], dict[str, Any]],
     ) -> str:
-        """Deploy init code (or adopt what lies at its CREATE2 address already); gives the address."""
-        name = f"{unit}.{suffix}" if suffix else unit
-        digest = sha256_hex(init_code)
-        if salt is None:
-            address = create_address(self.deployer, self.nonce)
-            to, data, kind = None, init_code, "create"
-        else:
-            address = create2_address(CREATE2_FACTORY, salt, init_code)
-            to, data, kind = CREATE2_FACTORY, salt + init_code, "create2"
-        merged = {"created": {digest: address}, **effect(address)}
-        self.live[unit] = self.live.get(unit, LiveUnit(unit)).merge(merged)
-        if salt is not None and self.has_code(address):  # also where an earlier unit of this plan puts the same code
-            return address
-        self.add(
-            Action(
-                id=name, unit=unit, kind=kind, title=title, nonce=0, to=to, value_wei=value_wei, data=data,  # type: ignore[arg-type]
-                address=address, source=artifact.source, args=args, effect=merged,
-                needs_code=(CREATE2_FACTORY,) if salt is not None else (),
+        """Deploy init code (or adopt what lies at its salted address already); gives the address."""
+        chain_id = self.node.chain_id if uses_createx(unit) else 0
+        where = place(
+            unit, own=not suffix, init_code=init_code, deployer=self.deployer, chain_id=chain_id, nonce=self.nonce
+        )
+        before = self.live.get(unit.name, LiveUnit(unit.name))
+        if where.by_salt_alone and before.address == where.address:
+            raise ImmutableChanged(
+                f"{unit.name} has the address of its create3 salt already, {where.address}: new code cannot go there",
+                remedy="Give the new instance another `create3` salt, or put the contract behind a proxy.",
             )
+        merged = {"created": {sha256_hex(init_code): where.address}, **effect(where.address)}
+        action = Action(
+            id=f"{unit.name}.{suffix}" if suffix else unit.name, unit=unit.name, kind=where.kind, title=title, nonce=0,
+            to=where.to, value_wei=value_wei, data=where.data, address=where.address, source=artifact.source, args=args,
+            effect=merged, needs_code=(where.to,) if where.to else (), made_by=where.made_by,
         )  # fmt: skip
-        return address
+        self.live[unit.name] = before.merge(merged)
+        if where.to:
+            require_factory(self.node, where.to)
+            if where.address.lower() in self.fresh:  # an earlier unit of this plan goes there
+                if where.by_salt_alone:
+                    raise AddressTakenTwice(
+                        f"{action.id} has the create3 salt of another unit: both would lie at {where.address}",
+                        remedy="Give each unit a salt of its own.",
+                    )
+                self.readings.take()
+                return where.address
+            if already_there(self.node, artifact, action):
+                self.readings.take()
+                return where.address
+        self.add(action)
+        return where.address
 
     def call(
         self,
@@ -165,40 +205,60 @@ class _Layout:
         args: Any,
         value_wei: int,
         effect: dict[str, Any],
-        authority: str | None,
+        authority: tuple[str, ...] | None,
     ) -> None:
-        """A call, direct or through a timelock."""
+        """A call, direct or through an authority (``chains.evm.authority``)."""
         name = f"{unit}.{suffix}" if suffix else unit
         self.live[unit] = self.live.get(unit, LiveUnit(unit)).merge(effect)
         base = Action(
             id=name, unit=unit, kind="call", title=title, nonce=0, to=to, value_wei=value_wei, data=data, args=args,
             effect=effect, needs_code=(to,),
         )  # fmt: skip
-        if authority is None:
-            self.add(base)
+        actions = [base] if authority is None else self.authorities.through(base, authority)
+        if any(a.ready is not None or a.kind == "proposal" for a in actions):
+            reads = self.readings.take()  # what the payload rests on, before another action takes it for its own
+            self.waiting.hold([replace(action, reads=reads) for action in actions])
             return
-        operation = Operation(to, value_wei, data, keccak256(f"{name}:{self.nonce}:{self.deployer}".encode()))
-        delay_s = self._delay_s(authority)
-        schedule = replace(
-            base, id=f"{name}.schedule", title=f"schedule: {title}", to=authority, value_wei=0,
-            data=operation.schedule(delay_s), effect={}, needs_code=(authority,),
-        )  # fmt: skip
-        execute = replace(
-            base, id=f"{name}.execute", title=f"execute: {title}", to=authority, data=operation.execute(),
-            needs_code=(authority, to), ready=Ready(authority, operation.is_ready(), delay_s),
-        )  # fmt: skip
-        self.add(schedule)
-        self.add(execute)
+        self.add_due(unit)
+        for action in actions:
+            self.add(action)
 
-    def _delay_s(self, timelock: str) -> int:
+    def add_due(self, unit: str | None) -> None:
+        """Let nothing of ``unit`` come before what it has to wait for."""
+        for action in self.waiting.due(unit):
+            self.add(action)
+
+    def authority(self, value: Value | None, to: str | None = None) -> tuple[str, ...] | None:
+        """The path an action takes. Without one: the owner of ``to``, where that is a Safe or a timelock."""
+        if value is None:
+            owner = self.owner(to) if to is not None else None
+            return (owner,) if owner is not None and self.authorities.known(owner) else None
+        values = value if isinstance(value, tuple) else (value,)
+        path = tuple(self.address_of(v, "authority") for v in values)
+        if not path or path[0].lower() in self.fresh:
+            raise AuthorityUnusable(
+                f"the authority {path[0] if path else '[]'} is itself deployed by this plan, and cannot act in it",
+                remedy="Leave `authority` out until it has the right, or order the call before it gets it.",
+            )
+        return path
+
+    def owner(self, contract: str) -> str | None:
+        """``owner()`` of a live contract, unless it has none or it is the deployer."""
         try:
-            answer = self.node.call(timelock, encode_call("getMinDelay", [], []))
-            return int(decode([AbiType("", "uint256")], answer)[0])
-        except (RpcFault, ValueError) as error:
-            raise ProxyUnsupported(
-                f"the authority {timelock} is not a TimelockController: it has no getMinDelay() ({error})",
-                remedy="Name a deployed timelock as `authority`, or leave it out where the deployer has the right.",
-            ) from error
+            answer = self.node.call(contract, encode_call("owner", [], []))
+            owner = str(decode([AbiType("", "address")], answer)[0])
+        except (RpcFault, ValueError):
+            return None
+        return owner if owner != checksum(self.deployer) else None
+
+    def hand_over(self, heir: Heir) -> None:
+        """The deployer's rights, given away. What the heir has to accept goes through it, where that can be planned."""
+        for action, for_heir in handed_over(heir, self.deployer, self.abi_at):
+            if not for_heir:
+                self.add(action)
+            elif heir.to.lower() not in self.fresh and self.authorities.known(heir.to):
+                self.waiting.hold(self.authorities.through(action, (heir.to,)))
+        self.add_due(None)
 
     # -- code ----------------------------------------------------------------------------------------------------
 
@@ -215,12 +275,13 @@ class _Layout:
             raise ProxyUnsupported(
                 f"{where} is not payable, but `value` gives it {unit.value_wei} wei", remedy="Remove `value`."
             )
-        encoded = encode(inputs, args, self.resolve, where)
+        encoded = encode(inputs, self.readings.fill_all(inputs, args), self.resolve, where)
         return link(artifact.creation_code, artifact.creation_links, libraries) + encoded, _shown(inputs, encoded)
 
     def calldata(self, call: Call, abi: Sequence[Mapping[str, Any]] | None, owner: str) -> tuple[bytes, Any]:
         function = find_function(call.signature, abi, owner)
-        encoded = encode(function.inputs, call.args, self.resolve, f"{owner}.{function.name}")
+        values = self.readings.fill_all(function.inputs, call.args)
+        encoded = encode(function.inputs, values, self.resolve, f"{owner}.{function.name}")
         return selector(function) + encoded, _shown(function.inputs, encoded)
 
     # -- units ---------------------------------------------------------------------------------------------------
@@ -228,6 +289,7 @@ class _Layout:
     def contract(self, unit: ContractUnit) -> None:
         artifact = self.sources(unit.source)
         before = self.live.get(unit.name)
+        self.readings.take()
         if before and before.proxy != unit.proxy and before.address:
             raise ImmutableChanged(
                 f'{unit.name} is deployed with proxy = "{before.proxy}", the project now says "{unit.proxy}"',
@@ -241,7 +303,7 @@ class _Layout:
         else:
             change, reason = self.existing_proxy(unit, artifact, before)
         if change in {"create", "replace"} and len(self.actions) == start:
-            change, reason = "adopt", "the same code is already at its CREATE2 address"
+            change, reason = "adopt", "the same code is already at the address of its salt"
         self.planned.append(PlannedUnit(unit.name, change, reason, self.live[unit.name].to_json()))
         live = self.live[unit.name]
         for address in (live.address, live.implementation):
@@ -249,21 +311,25 @@ class _Layout:
                 self.abis[address.lower()] = artifact.abi
 
     def plain(self, unit: ContractUnit, artifact: Artifact, before: LiveUnit | None) -> tuple[Change, str]:
-        init_code, args = self.init_code(unit, artifact, unit.args, f"the constructor of {unit.name}")
-        digest = sha256_hex(init_code)
         if before and before.address:
             self.still_there(unit.name, before.address)
-            if before.init_code == digest:
+            with self.readings.recalling(before.reads):
+                known, _ = self.init_code(unit, artifact, unit.args, f"the constructor of {unit.name}")
+            if (before.init_code or before.declared_init_code) == sha256_hex(known):
                 return "unchanged", f"live at {before.address}"
-            if not unit.replace and artifact.kind != "library":
-                raise ImmutableChanged(
-                    f"{unit.name} is deployed at {before.address} and cannot change, but its code or arguments did",
-                    remedy=f"Undo the change, or set `replace = true` under [contracts.{unit.name}] to deploy a new one "
-                    "beside it; everything that refers to it then changes too.",
-                )
+        init_code, args = self.init_code(unit, artifact, unit.args, f"the constructor of {unit.name}")
+        digest = sha256_hex(init_code)
+        if before and before.address and not unit.replace and artifact.kind != "library":
+            what = "its code or arguments did"
+            if before.runtime_code == runtime_digest(artifact, init_code):
+                what = "its arguments are not those it was adopted with (which it has, the chain does not show)"
+            raise ImmutableChanged(
+                f"{unit.name} is deployed at {before.address} and cannot change, but {what}",
+                remedy=f"Undo the change, or set `replace = true` under [contracts.{unit.name}] to deploy a new one "
+                "beside it; everything that refers to it then changes too.",
+            )
         self.create(
-            unit.name, "", artifact, init_code, title=f"deploy {unit.name}", args=args, value_wei=unit.value_wei,
-            salt=unit.create2_salt,
+            unit, "", artifact, init_code, title=f"deploy {unit.name}", args=args, value_wei=unit.value_wei,
             effect=lambda at: {"address": at, "source": artifact.source, "init_code": digest, "proxy": "none"},
         )  # fmt: skip
         if before and before.address:
@@ -272,14 +338,22 @@ class _Layout:
 
     def implementation(self, unit: ContractUnit, artifact: Artifact) -> tuple[str, str]:
         """``(address, init code digest)`` of the implementation, deployed unless an earlier run did."""
+        before = self.live.get(unit.name, LiveUnit(unit.name))
+        if before.reads:
+            with self.readings.recalling(before.reads):
+                recalled, _ = self.init_code(unit, artifact, unit.args, f"the constructor of {unit.name}")
+            made = before.created.get(sha256_hex(recalled))
+            if made and self.node.code(made):
+                return made, sha256_hex(recalled)
         init_code, args = self.init_code(unit, artifact, unit.args, f"the constructor of {unit.name}")
         digest = sha256_hex(init_code)
-        known = self.live.get(unit.name, LiveUnit(unit.name)).created.get(digest)
+        known = before.created.get(digest)
         if known and self.node.code(known):
+            self.readings.take()
             return known, digest
         address = self.create(
-            unit.name, "implementation", artifact, init_code, args=args, salt=unit.create2_salt,
-            title=f"deploy the implementation of {unit.name}", effect=lambda at: {},
+            unit, "implementation", artifact, init_code, args=args, effect=lambda at: {},
+            title=f"deploy the implementation of {unit.name}",
         )  # fmt: skip
         return address, digest
 
@@ -300,8 +374,8 @@ class _Layout:
                 replace(unit, value_wei=0), beacon_artifact, beacon_args, f"the beacon of {unit.name}"
             )
             first = state["beacon"] = self.create(
-                unit.name, "beacon", beacon_artifact, init, args=shown, salt=unit.create2_salt,
-                title=f"deploy the beacon of {unit.name}", effect=lambda at: {"beacon": at},
+                unit, "beacon", beacon_artifact, init, args=shown, effect=lambda at: {"beacon": at},
+                title=f"deploy the beacon of {unit.name}",
             )  # fmt: skip
         proxy_artifact = self.sources(names[-1])
         data: list[Value] = [first, "0x" + call.hex()]
@@ -319,7 +393,7 @@ class _Layout:
 
         value_wei = unit.initialize.value_wei if unit.initialize else unit.value_wei
         self.create(
-            unit.name, "", proxy_artifact, init, args=(*shown, *call_args), value_wei=value_wei, salt=unit.create2_salt,
+            unit, "", proxy_artifact, init, args=(*shown, *call_args), value_wei=value_wei,
             title=f"deploy {unit.name} behind its proxy" + (", initialized" if call else ""), effect=effect,
         )  # fmt: skip
         return "create", "not deployed yet"
@@ -338,7 +412,7 @@ class _Layout:
             unit.proxy, proxy=before.address, admin_or_beacon=before.beacon or before.admin,
             implementation=implementation, call=call, abi=artifact.abi,
         )  # fmt: skip
-        authority = self.address_of(unit.authority, "authority") if unit.authority is not None else None
+        authority = self.authority(unit.authority, to)
         effect = {
             "implementation": implementation, "implementation_init_code": digest, "implementation_source": artifact.source,
         }  # fmt: skip
@@ -382,6 +456,7 @@ class _Layout:
                 )
 
     def call_unit(self, unit: CallUnit) -> None:
+        self.readings.take()
         to = self.address_of(unit.to, f"[calls.{unit.name}] to")
         abi = self.abi_at(to)
         owner = unit.to.unit if isinstance(unit.to, Ref) and unit.to.unit else to
@@ -391,11 +466,16 @@ class _Layout:
                 f"[calls.{unit.name}] goes to {to}, where there is no code: the call would succeed and do nothing",
                 remedy="Correct `to`, or deploy the contract first.",
             )
-        authority = self.address_of(unit.authority, "authority") if unit.authority is not None else None
-        digest = sha256_hex(f"{to.lower()}:{unit.call.value_wei}:".encode() + data)
+        authority = self.authority(unit.authority)
+        digest = call_digest(to, unit.call.value_wei, data)
         before = self.live.get(unit.name)
         if unit.unless is not None:
-            holds = self.holds(unit.unless, to, abi, owner)
+            with self.readings.aside():
+                holds = self.holds(unit.unless, to, abi, owner)
+        elif before is not None and before.reads:
+            with self.readings.recalling(before.reads):
+                recalled, _ = self.calldata(unit.call, abi, owner)
+            holds = before.done == call_digest(to, unit.call.value_wei, recalled)
         else:
             holds = before is not None and before.done == digest
         if holds:
@@ -413,8 +493,10 @@ class _Layout:
     def holds(self, unless: Unless, to: str, abi: Any, owner: str) -> bool:
         """Whether the condition is true on chain now. A contract this plan creates answers nothing yet."""
         function = find_function(unless.signature, abi, owner)
-        data = selector(function) + encode(function.inputs, unless.args, self.resolve, f"{owner}.{function.name}")
-        expected = encode(function.outputs, (unless.equals,), self.resolve, f"{owner}.{function.name}, equals")
+        values = self.readings.fill_all(function.inputs, unless.args)
+        data = selector(function) + encode(function.inputs, values, self.resolve, f"{owner}.{function.name}")
+        wanted = self.readings.fill(unless.equals, function.outputs[0] if function.outputs else None)
+        expected = encode(function.outputs, (wanted,), self.resolve, f"{owner}.{function.name}, equals")
         if to.lower() in self.fresh:
             return False
         try:
@@ -429,14 +511,19 @@ class _Layout:
         owner = check.on.unit if isinstance(check.on, Ref) and check.on.unit else to
         function = find_function(check.signature, self.abi_at(to), owner)
         where = f"[checks.{check.name}]"
-        data = selector(function) + encode(function.inputs, check.args, self.resolve, where)
-        expected_value = (
-            check.equals if len(function.outputs) > 1 and isinstance(check.equals, tuple) else (check.equals,)
-        )
+        values = self.readings.fill_all(function.inputs, check.args)
+        data = selector(function) + encode(function.inputs, values, self.resolve, where)
+        equals = self.readings.fill(check.equals, function.outputs[0] if len(function.outputs) == 1 else None)
+        expected_value = equals if len(function.outputs) > 1 and isinstance(equals, tuple) else (equals,)
         expected = encode(function.outputs, expected_value, self.resolve, f"{where} equals")
         if not self.has_code(to):
             raise TargetMissing(f"{where} reads {to}, where there is no code", remedy="Correct `on`.")
         return PlannedCheck(check.name, to, function.signature, data, tuple(o.type for o in function.outputs), expected)
+
+
+def call_digest(to: str, value_wei: int, data: bytes) -> str:
+    """Names a call that was made: recipient, value and calldata."""
+    return sha256_hex(f"{to.lower()}:{value_wei}:".encode() + data)
 
 
 def _shown(inputs: Sequence[AbiType], encoded: bytes) -> tuple[Mapping[str, Any], ...]:
@@ -454,20 +541,42 @@ def _prefetch(node: Node, live: Mapping[str, LiveUnit]) -> None:
 
 
 def lay_out(
-    units: EvmUnits, sources: Sources, live: Mapping[str, LiveUnit], node: Node, *, deployer: str, nonce: int
+    units: EvmUnits,
+    sources: Sources,
+    live: Mapping[str, LiveUnit],
+    node: Node,
+    *,
+    deployer: str,
+    nonce: int,
+    scripts: Scripts | None = None,
+    heir: Heir | None = None,
 ) -> Draft:
-    """Order the units and turn what differs from ``live`` into actions, starting at ``nonce``.
+    """Order the units and turn what differs from ``live`` into actions, starting at ``nonce``; ``heir`` comes last.
+
+    Without ``scripts`` no script is run: what would come after one is then planned as if it sent nothing.
 
     Raises a ``Refused`` for whatever does not fit (types, references, cycles, changed immutables) and
     ``LiveStateDrifted`` where the chain contradicts the journal.
     """
     _prefetch(node, live)
     libraries = {u.name: tuple(library_units(u, sources(u.source), units).values()) for u in units.contracts}
-    layout = _Layout(units, sources, node, deployer, nonce, dict(live))
-    for unit in order(units, libraries):
+    ordered = order(units, libraries)
+    waiting, authorities = Waiting(reach(ordered, libraries)), Authorities(node, deployer)
+    layout = Layout(units, sources, node, deployer, nonce, dict(live), authorities, waiting)
+    for unit in ordered:
+        layout.add_due(unit.name)
         if isinstance(unit, CallUnit):
             layout.call_unit(unit)
+        elif isinstance(unit, ScriptUnit):
+            lay_out_script(layout, unit, scripts)
         else:
             layout.contract(unit)
+    layout.add_due(None)
+    if heir is not None:
+        layout.hand_over(heir)
+    to = layout.address_of(units.handover, "[handover] to") if units.handover is not None else None
     checks = tuple(layout.check(c) for c in units.checks)
-    return Draft(tuple(layout.actions), tuple(layout.planned), checks, tuple(layout.reads))
+    reads = (*layout.reads, *(reading.to_json() for reading in layout.readings.log))
+    actions, planned = tuple(layout.actions), tuple(layout.planned)
+    proposals = proposals_of(actions, authorities)
+    return Draft(actions, planned, checks, reads, proposals, layout.live, frozenset(layout.fresh), to)

@@ -18,6 +18,7 @@ from chains.evm.actions import Action, EvmPlan
 from chains.evm.address import keccak256
 from chains.evm.fees import BaseFeeAboveCap, FeeCaps, bump, current_fees, ether
 from chains.evm.foreign import used_by
+from chains.evm.holding import other_answer
 from chains.evm.lifecycle import Mined, TxState, apply, fold
 from chains.evm.looking import Finality, confirmed_by_another, look
 from chains.evm.node import data_or_nothing
@@ -29,6 +30,7 @@ __all__ = [
     "ActionReverted",
     "NonceTaken",
     "NotReady",
+    "ReadChanged",
     "SendSettings",
     "Sender",
     "SignerMismatch",
@@ -67,6 +69,12 @@ class NotReady(Resumable):
     """SHIP-E24: a scheduled operation may not be executed yet."""
 
     code = "SHIP-E24"
+
+
+class ReadChanged(NeedsPerson):
+    """SHIP-E51: the chain no longer gives a value that a transaction of the approved plan holds."""
+
+    code = "SHIP-E51"
 
 
 class SignerMismatch(Refused):
@@ -131,6 +139,7 @@ class Sender:
     caps: FeeCaps
     prove: Prove
     abis: Sequence[Sequence[Mapping[str, Any]]] = ()
+    may_sign: Callable[[Action], bool] | None = None
     states: dict[str, TxState] = field(default_factory=dict)
     sent: int = 0
     _sent_at_s: dict[str, float] = field(default_factory=dict)
@@ -304,8 +313,12 @@ class Sender:
     def _may_sign(self, action: Action, seen: Seen) -> bool:
         if self._halting() or self._in_flight() >= self.settings.window:
             return False
+        if self.may_sign is not None and not self.may_sign(action):
+            return False
         if seen.nonce > action.nonce:
             self._refuse_foreign(action)
+            return False
+        if action.reads and not self._reads_hold(action):
             return False
         if action.ready is None:
             return True
@@ -319,6 +332,30 @@ class Sender:
                 remedy="Run the same command again when it is.",
             )
         return True
+
+    def _reads_hold(self, action: Action) -> bool:
+        """Whether the chain still gives what the payload was made from. Raises ``ReadChanged``.
+
+        What depends on earlier actions waits until they are mined. Another answer is only believed when nothing is on its
+        way, every endpoint gives one, and it lasts for two blocks: a node may lag behind.
+        """
+        in_flight = self._in_flight() > 0
+        if in_flight and not all(reading.settled for reading in action.reads):
+            return False
+        other = other_answer(self.rpc, self.plan.deployer, action.reads)
+        if other is None:
+            self._doubt_since_s.pop(action.id, None)
+            return True
+        if in_flight or other.unsure:
+            self._doubt_since_s.pop(action.id, None)
+            return False
+        now_s = self.clock.monotonic_s()
+        if now_s - self._doubt_since_s.setdefault(action.id, now_s) < self.settings.resend_after_s:
+            return False
+        raise ReadChanged(
+            f"{action.id}: {other}",
+            remedy="What was approved no longer holds. `ship deploy --replan` plans the rest with the value of now.",
+        )
 
     def _market(self) -> Fees:
         """Fees to offer now; asked for once a look, not once a transaction."""

@@ -132,6 +132,15 @@ class _Selection:
                 )
             self.add(builds[0])
 
+    def add_deployed_by(self, script: Contract) -> None:
+        """Whatever a script can deploy with ``new``: its own code holds their creation code, and that theirs."""
+        code = script.creation_code
+        for builds in self.builds.values():
+            for build in builds:
+                new = build.source not in self.chosen and build.deployable and build.compiler == script.compiler
+                if new and build.creation_code in code:
+                    self.add(build)
+
 
 def choose_bare(wanted: str, sources: Collection[str]) -> bool:
     """Whether any of ``sources`` answers to ``wanted``, a name or a file."""
@@ -141,13 +150,16 @@ def choose_bare(wanted: str, sources: Collection[str]) -> bool:
 
 def select(contracts: Sequence[Contract], wanted: Iterable[str], config: ForgeConfig) -> list[Contract]:
     """What a bundle holds, ordered by source: the ``wanted`` contracts, everything deployable of the project's own ``src``,
-    OpenZeppelin's proxies if they were compiled, and the libraries any of them call.
+    what wanted scripts deploy, OpenZeppelin's proxies if they were compiled, and the libraries any of them call.
 
     Raises ``SourceUnknown``, ``SourceAmbiguous`` and ``SourceNotDeployable``, for wanted contracts only.
     """
     selection = _Selection(contracts)
     for source in wanted:
         selection.add_wanted(source)
+    for chosen in list(selection.chosen.values()):
+        if chosen.path.endswith(".s.sol") or config.within(chosen.path, config.script):
+            selection.add_deployed_by(chosen)
     for source, builds in selection.builds.items():
         if source in selection.chosen or not any(b.deployable for b in builds):
             continue

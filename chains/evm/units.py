@@ -17,7 +17,9 @@ __all__ = [
     "ContractUnit",
     "EvmUnits",
     "Proxy",
+    "Read",
     "Ref",
+    "ScriptUnit",
     "Unless",
     "Value",
     "references",
@@ -41,8 +43,21 @@ class Ref:
 DEPLOYER = Ref("", "address")
 """``${deployer}``: the address of the target's signer."""
 
-Value = bool | int | str | Ref | tuple["Value", ...] | Mapping[str, "Value"]
-"""An argument: TOML scalars, arrays as tuples, tables as mappings (for ABI tuples by component name)."""
+
+@dataclass(frozen=True)
+class Read:
+    """``{ read = …, on = …, args = […] }``: a value read from the chain when it is needed.
+
+    ``signature`` has one return type, as ``getPair(address,address)(address)``.
+    """
+
+    on: Value
+    signature: str
+    args: tuple[Value, ...] = ()
+
+
+Value = bool | int | str | Ref | Read | tuple["Value", ...] | Mapping[str, "Value"]
+"""An argument: TOML scalars, arrays as tuples, tables as mappings (for ABI tuples by component name), reads."""
 
 
 def references(value: Value) -> Iterator[Ref]:
@@ -50,6 +65,9 @@ def references(value: Value) -> Iterator[Ref]:
     if isinstance(value, Ref):
         if value != DEPLOYER:
             yield value
+    elif isinstance(value, Read):
+        yield from references(value.on)
+        yield from references(value.args)
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from references(item)
@@ -80,7 +98,11 @@ class Unless:
 class ContractUnit:
     """``[contracts.NAME]``. ``source`` is ``path:Contract`` as the compiler names it.
 
-    ``authority`` is the timelock through which an upgrade goes; ``None`` when the deployer may upgrade by itself.
+    ``authority`` is the Safe or timelock through which an upgrade goes, or a path of them; ``None`` when the deployer
+    may upgrade by itself, or the chain shows who owns the proxy.
+
+    Salts are 32 bytes; with ``sender_guard`` CreateX binds their first 11 to the deployer. ``create3_salt`` alone fixes
+    the unit's address, whatever its code. ``unsafe_allow`` maps a finding of the upgrade check to why it is accepted.
     """
 
     name: str
@@ -92,10 +114,13 @@ class ContractUnit:
     upgrade: Call | None = None
     proxy_owner: Value = DEPLOYER
     create2_salt: bytes | None = None
+    create3_salt: bytes | None = None
+    sender_guard: bool = False
     libraries: Mapping[str, Value] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     authority: Value | None = None
     replace: bool = False
+    unsafe_allow: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,6 +133,16 @@ class CallUnit:
     unless: Unless | None = None
     after: tuple[str, ...] = ()
     authority: Value | None = None
+
+
+@dataclass(frozen=True)
+class ScriptUnit:
+    """``[scripts.NAME]``: a Foundry script. It runs once; with ``rerun`` again whenever its code has changed."""
+
+    name: str
+    source: str
+    after: tuple[str, ...] = ()
+    rerun: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,3 +163,6 @@ class EvmUnits:
     contracts: tuple[ContractUnit, ...] = ()
     calls: tuple[CallUnit, ...] = ()
     checks: tuple[Check, ...] = ()
+    scripts: tuple[ScriptUnit, ...] = ()
+    handover: Value | None = None
+    """``[handover]``: who the deployer's rights move to in the end."""

@@ -21,10 +21,21 @@ COMMANDS = {
     "test": ("pipeline.cli.test_cmd", "Run the gates on the bundle: tests, Slither."),
     "plan": ("pipeline.cli.plan_cmd", "Show what a deployment would do. Sends nothing."),
     "deploy": ("pipeline.cli.deploy_cmd", "Release to a target: build, gates, plan, sign, deploy, verify, record."),
+    "rpc-signer": (
+        "pipeline.cli.rpc_signer_cmd",
+        "Release, with forge sending the scripts' transactions and ship signing.",
+    ),
+    "adopt": ("pipeline.cli.adopt_cmd", "Take over what is on chain already, once it is proven."),
+    "export": ("pipeline.cli.export_cmd", "Write address books and Safe batches from the records."),
     "verify": ("pipeline.cli.verify_cmd", "Prove that the chain holds the bytes that were built."),
     "status": ("pipeline.cli.status_cmd", "Say what is live where, and what differs from this project."),
+    "proposals": (
+        "pipeline.cli.proposals_cmd",
+        "Show what waits for the owners of a Safe, or import their signatures.",
+    ),
     "record": ("pipeline.cli.record_cmd", "Show or verify release records."),
     "signer": ("pipeline.cli.signer_cmd", "Make an encrypted key, or show a target's signing address."),
+    "createx": ("pipeline.cli.createx_cmd", "See that CreateX is on a target's chain, for create3 addresses."),
     "localnet": ("pipeline.cli.localnet_cmd", "Keep the embedded local chain running, stop it, or begin anew."),
     "completion": ("pipeline.cli.completion_cmd", "Print the completion script for bash, zsh or fish."),
 }

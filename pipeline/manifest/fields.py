@@ -31,6 +31,7 @@ __all__ = [
     "HexHash",
     "Name",
     "ReadSignature",
+    "Reason",
     "RelativePath",
     "Salt",
     "SecretReference",
@@ -292,6 +293,14 @@ Finality = Annotated[
     WithJsonSchema({"anyOf": [{"enum": ["finalized", "safe", "latest"]}, {"type": "integer", "minimum": 1}]}),
 ]
 
+
+def _reason(value: str) -> str:
+    if len(value.split()) < 2:
+        refuse("BadValue", "This is not a reason.", "Say in a sentence why it is accepted: it goes into the record.")
+    return value
+
+
+Reason = Annotated[str, AfterValidator(_reason)]
 Names = tuple[Name, ...]
 
 

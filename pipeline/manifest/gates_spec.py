@@ -43,7 +43,7 @@ class GasGate(Spec):
 
 
 class LayoutGate(Spec):
-    """``layout``: storage layout against the live implementation."""
+    """``layout``: storage layout against the live implementation; when it cannot be compared, nothing is deployed."""
 
 
 class SizeGate(Spec):

@@ -14,7 +14,7 @@ from pipeline.manifest.errors import (
     did_you_mean,
 )
 from pipeline.manifest.positions import Path
-from pipeline.manifest.references import Scope, resolve
+from pipeline.manifest.references import Scope, as_read, resolve
 from pipeline.manifest.signatures import parse_signature
 from pipeline.manifest.spec import CallSpec, CheckSpec, ContractSpec, FunctionSpec, ProjectSpec, UnlessSpec
 from pipeline.manifest.validation import Locate
@@ -35,6 +35,8 @@ def project_problems(spec: ProjectSpec, locate: Locate) -> Iterator[ManifestInva
     for kind, others in (("scripts", spec.scripts), ("programs", spec.programs)):
         for name, unit in others.items():
             yield from _after((kind, name), unit.after, spec, locate)
+    if spec.handover is not None:
+        yield from _unresolved(spec.handover.to, scope, ("handover", "to"), locate)
     yield from check_problems(spec.checks, scope, locate)
 
 
@@ -106,14 +108,34 @@ def _pairs(unit: ContractSpec, path: Path, locate: Locate) -> Iterator[ManifestI
 
     if unit.create2 is not None and unit.create3 is not None:
         yield refused("create3", "create2 and create3 exclude each other.", "Keep one of the two.")
+    if unit.sender_guard and unit.create2 is None:
+        yield refused(
+            "sender-guard",
+            "sender-guard belongs to create2: a create3 salt in words is bound to the signer anyway."
+            if unit.create3 is not None
+            else "sender-guard needs a salt to guard.",
+            "Delete it." if unit.create3 is not None else 'Add create2 = "some.name.v1", or delete it.',
+        )
+    if unit.sender_guard and unit.create2 is not None and unit.create2.startswith("0x"):
+        yield refused(
+            "sender-guard",
+            "A salt in hex is taken as it is: it cannot be bound to the signer too.",
+            "Write the salt in words, or delete sender-guard.",
+        )
     if unit.proxy == "none":
-        for key, value in (("initialize", unit.initialize), ("upgrade", unit.upgrade), ("authority", unit.authority)):
+        for key, value in (
+            ("initialize", unit.initialize),
+            ("upgrade", unit.upgrade),
+            ("authority", unit.authority),
+        ):
             if value is not None:
                 yield refused(
                     key,
                     f"{key} needs a proxy, and this contract has none.",
                     'Set proxy = "uups", "transparent" or "beacon"; or make the call a unit of its own under [calls].',
                 )
+    if unit.unsafe_allow and unit.proxy == "none":
+        yield refused("unsafe-allow", "unsafe-allow is about upgrades, and this contract has no proxy.", "Delete it.")
     if unit.proxy_owner is not None and unit.proxy not in {"transparent", "beacon"}:
         yield refused(
             "proxy-owner",
@@ -153,8 +175,12 @@ def _unresolved(value: Any, scope: Scope, path: Path, locate: Locate) -> Iterato
         items = enumerate(value) if isinstance(value, tuple) else value.items()
         for key, item in items:
             yield from _unresolved(item, scope, (*path, key), locate)
-        return
+        if not isinstance(value, dict):
+            return
     try:
+        if isinstance(value, dict):
+            as_read(value, lambda: locate(path))
+            return
         resolve(value, scope, path, locate)
     except ManifestInvalid as problem:
         yield problem

@@ -5,10 +5,14 @@
 | ``${params.x}`` | the target's parameter, with its type | if it is text or an integer |
 | ``${contracts.X}``, ``.implementation``, ``.admin``, ``.beacon`` | that address; left open until the plan is made | no |
 | ``${deployer}`` | the address of the target's signer | no |
+| ``${read:X.owner()(address)}`` | what that function of contract X, without arguments, gives; a table for others, see below | no |
 | ``${keccak:TEXT}`` | keccak256 of the UTF-8 text, 0x and 64 hex digits | yes |
 | ``${project.name}``, ``${project.version}``, ``${chain.name}`` | text | yes |
 | ``${chain.id}`` | an integer | yes |
 | ``$${`` | the two characters ``${`` | yes |
+
+A table ``{ read = "getPair(address,address)(address)", on = "${contracts.Factory}", args = [...] }`` in the place of a value
+is read from the chain when it is needed. A struct with members of just these names is written as an array.
 """
 
 from __future__ import annotations
@@ -20,17 +24,19 @@ from typing import Any, cast
 
 from chains.errors import Where
 from chains.evm.hashing import keccak256
-from chains.evm.units import DEPLOYER, Ref, Value
+from chains.evm.units import DEPLOYER, Read, Ref, Value
 from pipeline.manifest.errors import (
     BadReference,
+    BadSignature,
     ManifestInvalid,
     MissingParam,
     UnknownReference,
     did_you_mean,
 )
 from pipeline.manifest.positions import Path
+from pipeline.manifest.signatures import SignatureError, parse_signature
 
-__all__ = ["PARTS", "Scope", "resolve", "written"]
+__all__ = ["PARTS", "Scope", "as_read", "resolve", "written"]
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "none": ("address",),
@@ -41,7 +47,17 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 """Which parts of a contract can be referred to, by its proxy."""
 
 _TOKEN = re.compile(r"\$\$\{|\$\{([^}]*)\}|\$\{")
-_KINDS = ("params.", "contracts.", "deployer", "keccak:", "project.name", "project.version", "chain.id", "chain.name")
+_KINDS = (
+    "params.",
+    "contracts.",
+    "read:",
+    "deployer",
+    "keccak:",
+    "project.name",
+    "project.version",
+    "chain.id",
+    "chain.name",
+)
 
 
 @dataclass(frozen=True)
@@ -65,12 +81,40 @@ class Scope:
 def resolve(value: Any, scope: Scope, path: Path, locate: Callable[[Path], Where]) -> Value:
     """``value`` with every reference replaced. Raises a ``ManifestInvalid`` that names the place."""
     if isinstance(value, Mapping):
-        return {key: resolve(item, scope, (*path, key), locate) for key, item in value.items()}
+        resolved = {key: resolve(item, scope, (*path, key), locate) for key, item in value.items()}
+        return as_read(resolved, lambda: locate(path))
     if isinstance(value, tuple):
         return tuple(resolve(item, scope, (*path, position), locate) for position, item in enumerate(value))
     if isinstance(value, str) and "${" in value:
         return _resolve_text(value, scope, lambda: locate(path))
     return cast("Value", value)
+
+
+def as_read(table: Mapping[str, Value], where: Callable[[], Where]) -> Value:
+    """A resolved table as the ``Read`` it writes, or as it is. Raises ``BadSignature``."""
+    if not {"read", "on"} <= set(table) <= {"read", "on", "args"}:
+        return table
+    args = table.get("args", ())
+    if not isinstance(args, tuple):
+        raise BadSignature("The args of a read are an array.", remedy='Write args = ["…"].', where=where())
+    return _read(table["read"], table["on"], args, where)
+
+
+def _read(text: Value, on: Value, args: tuple[Value, ...], where: Callable[[], Where]) -> Read:
+    example = 'Write it as "getPair(address,address)(address)": name, parameter types, the one type it returns.'
+    try:
+        signature = parse_signature(text if isinstance(text, str) else "")
+    except SignatureError as error:
+        raise BadSignature(f"This is not a function to read: {error}.", remedy=example, where=where()) from None
+    if signature.outputs != 1:
+        raise BadSignature("A value is read from a function that returns one value.", remedy=example, where=where())
+    if signature.inputs != len(args):
+        raise BadSignature(
+            f"{signature.name} takes {signature.inputs} arguments, {len(args)} are given.",
+            remedy='Give them as args: { read = "…", on = "…", args = […] }.',
+            where=where(),
+        )
+    return Read(on, str(text), args)
 
 
 def _resolve_text(text: str, scope: Scope, where: Callable[[], Where]) -> Value:
@@ -107,6 +151,9 @@ def _one(match: re.Match[str], scope: Scope, where: Callable[[], Where]) -> Valu
         return "0x" + keccak256(name.removeprefix("keccak:").encode()).hex()
     if name.startswith("contracts."):
         return _contract(name, scope, where)
+    if name.startswith("read:"):
+        unit, _, signature = name.removeprefix("read:").removeprefix("contracts.").partition(".")
+        return _read(signature, _contract(f"contracts.{unit}", scope, where), (), where)
     if name.startswith("params."):
         return _param(name.removeprefix("params."), scope, where)
     known: dict[str, str | int | None] = {
@@ -180,6 +227,8 @@ def written(value: Value) -> Any:
     """``value`` as canonical JSON can hold it: references as they are written, text with ``${`` escaped."""
     if isinstance(value, Ref):
         return "${deployer}" if value == DEPLOYER else str(value)
+    if isinstance(value, Read):
+        return {"read": value.signature, "on": written(value.on), "args": written(value.args)}
     if isinstance(value, str):
         return value.replace("${", "$${")
     if isinstance(value, Mapping):

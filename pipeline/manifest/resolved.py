@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from chains.evm.units import EvmUnits, Ref
+from chains.evm.units import EvmUnits, Read, Ref
 from pipeline.manifest.project import Project
 from pipeline.manifest.references import written
 from pipeline.manifest.target import Target
@@ -50,12 +50,14 @@ def _units(units: EvmUnits) -> dict[str, Any]:
         "contracts": [_plain(unit) for unit in units.contracts],
         "calls": [_plain(unit) for unit in units.calls],
         "checks": [_plain(unit) for unit in units.checks],
+        **({"scripts": [_plain(unit) for unit in units.scripts]} if units.scripts else {}),
+        **({"handover": _plain(units.handover)} if units.handover is not None else {}),
     }
 
 
 def _plain(value: Any) -> Any:
     """Dataclasses as tables, bytes as hex, open references as they are written."""
-    if isinstance(value, Ref):
+    if isinstance(value, Ref | Read):
         return written(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name.replace("_", "-"): _plain(getattr(value, field.name)) for field in fields(value)}

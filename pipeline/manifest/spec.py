@@ -14,6 +14,7 @@ from pipeline.manifest.fields import (
     Name,
     Names,
     ReadSignature,
+    Reason,
     RelativePath,
     Salt,
     Schema1,
@@ -29,6 +30,7 @@ __all__ = [
     "ContractSpec",
     "EvmSpec",
     "FunctionSpec",
+    "HandoverSpec",
     "ProgramSpec",
     "ProjectSpec",
     "ProjectTable",
@@ -106,14 +108,21 @@ class ContractSpec(Spec):
     )
     authority: Argument | None = Field(
         None,
-        description="The timelock an upgrade goes through (scheduled, then executed); none where the deployer has the right.",
+        description="The Safe or timelock an upgrade goes through, or the path [timelock, safe]; found by itself where that owns the proxy.",
     )
     create2: Salt | None = Field(
         default=None,
         description="Deploy with CREATE2: the salt as text (its keccak256 is used), or 0x and 64 hex digits.",
     )
     create3: Salt | None = Field(
-        default=None, description="Deploy through CreateX, at the same address on every chain."
+        default=None,
+        description="Deploy through CreateX, at the same address on every chain: the salt as text (bound to the signer), "
+        "or 0x and 64 hex digits, taken as they are.",
+    )
+    sender_guard: bool = Field(
+        default=False,
+        description="With create2: deploy through CreateX with the salt bound to the signer, so that nobody else can take "
+        "the address.",
     )
     libraries: Mapping[str, Argument] = Field(
         default_factory=dict, description='Libraries to link: "path:Library" = address or "${contracts.NAME}".'
@@ -121,6 +130,11 @@ class ContractSpec(Spec):
     after: Names = Field(default=(), description="Units that must be on chain before this one.")
     replace: bool = Field(
         default=False, description="Deploy anew when code or immutables changed and no proxy can be upgraded."
+    )
+    unsafe_allow: Mapping[Literal["layout", "initializer", "no-way-back"], Reason] = Field(
+        default_factory=dict,
+        description="Findings of the upgrade check that are accepted, each with its reason: "
+        '{ layout = "the array was never written" }.',
     )
 
 
@@ -142,7 +156,7 @@ class CallSpec(Spec):
     unless: UnlessSpec | None = Field(default=None, description="A read that makes the call unnecessary.")
     authority: Argument | None = Field(
         None,
-        description="The timelock the call goes through (scheduled, then executed); none where the deployer has the right.",
+        description="The Safe or timelock the call goes through, or the path [timelock, safe]; none where the deployer has the right.",
     )
     after: Names = Field(default=(), description="Units that must be on chain before this call.")
 
@@ -152,6 +166,9 @@ class ScriptSpec(Spec):
 
     source: Source = Field(description='"path:Script", as the compiler names it.')
     after: Names = Field(default=(), description="Units that must be on chain before this script.")
+    rerun: bool = Field(
+        default=False, description="Run it again when its code has changed. A script runs once otherwise."
+    )
 
 
 class ProgramSpec(Spec):
@@ -171,6 +188,12 @@ class CheckSpec(Spec):
     call: ReadSignature = Field(description="The signature with its return type.")
     args: tuple[Argument, ...] = Field(default=(), description="The arguments.")
     equals: Argument = Field(description="The answer expected.")
+
+
+class HandoverSpec(Spec):
+    """``[handover]``: who has the deployer's rights when the release is complete."""
+
+    to: Argument = Field(description="The address every right of the deployer moves to.")
 
 
 class RolloutSpec(Spec):
@@ -193,6 +216,7 @@ class ProjectSpec(Spec):
     calls: Mapping[Name, CallSpec] = Field(default_factory=dict, description="Transactions that change state.")
     scripts: Mapping[Name, ScriptSpec] = Field(default_factory=dict, description="Foundry scripts to run.")
     programs: Mapping[Name, ProgramSpec] = Field(default_factory=dict, description="Anchor programs.")
+    handover: HandoverSpec | None = Field(default=None, description="Who has the deployer's rights in the end.")
     gates: GatesSpec = Field(default_factory=GatesSpec, description="What must pass before anything is planned.")
     checks: Mapping[Name, CheckSpec] = Field(default_factory=dict, description="Reads after deploying.")
     rollout: RolloutSpec = Field(default_factory=RolloutSpec, description="The order of targets for deploy --all.")

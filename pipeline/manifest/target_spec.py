@@ -31,6 +31,7 @@ __all__ = [
     "OverridesSpec",
     "PolicySpec",
     "RpcSpec",
+    "SafeSpec",
     "SignerSpec",
     "TargetSpec",
     "VerifySpec",
@@ -104,6 +105,10 @@ class PolicySpec(Spec):
     )
     approvals: int = Field(default=1, ge=0, le=100, description="How many people must approve the plan.")
     window: int = Field(default=16, ge=1, le=1_000, description="Transactions in flight at once.")
+    staged: bool = Field(
+        default=False,
+        description="One transaction at a time, each after the one before is mined: for chains that keep no pool.",
+    )
     gas_margin_bps: BasisPoints = Field(default=2_000, alias="gas-margin", description="Added to simulated gas.")
     wait_s: int = Field(
         default=900, ge=1, le=604_800, description="How long to wait for a transaction before stopping, in seconds."
@@ -150,6 +155,13 @@ class VerifySpec(Spec):
     blockscout: Explorer | None = Field(default=None, description="Blockscout: true, false, or a table.")
 
 
+class SafeSpec(Spec):
+    """``[safe]``: where proposals to Safe owners are sent, beside the exported file."""
+
+    service_url: Url | None = Field(default=None, description="A Safe Transaction Service for this chain.")
+    api_key: SecretReference | None = Field(default=None, description="The service's API key, as a reference.")
+
+
 class NetworkSpec(Spec):
     """``[network]``: exceptions to which hosts may be spoken to."""
 
@@ -174,6 +186,7 @@ class TargetSpec(Spec):
     params: Mapping[Name, Argument] = Field(default_factory=dict, description="Values for ${params.NAME}.")
     overrides: OverridesSpec = Field(default_factory=OverridesSpec, description="What differs from ship.toml.")
     verify: VerifySpec = Field(default_factory=VerifySpec, description="Where sources are published.")
+    safe: SafeSpec = Field(default_factory=SafeSpec, description="Where proposals to Safe owners are sent.")
     network: NetworkSpec = Field(default_factory=NetworkSpec, description="Hosts allowed by name.")
     checks: Mapping[Name, CheckSpec] = Field(default_factory=dict, description="Reads after deploying, on this target.")
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chains.evm.hashing import keccak256
-from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, Unless, Value
+from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, ScriptUnit, Unless, Value
 from pipeline.manifest.errors import ManifestInvalid, NotBuiltYet, raise_all
 from pipeline.manifest.positions import Path
 from pipeline.manifest.project import Project
-from pipeline.manifest.references import Scope, resolve
+from pipeline.manifest.references import Scope, as_read, resolve
 from pipeline.manifest.spec import CallSpec, CheckSpec, ContractSpec, FunctionSpec, UnlessSpec
 from pipeline.manifest.target import Target
 from pipeline.manifest.target_rules import full_scope
@@ -46,6 +46,8 @@ def _make(project: Project, target: Target) -> tuple[EvmUnits, list[ManifestInva
             *(maker.check(name, check) for name, check in spec.checks.items()),
             *(own.check(name, check) for name, check in target.units.target_checks.items()),
         ),
+        tuple(ScriptUnit(name, unit.source, unit.after, unit.rerun) for name, unit in spec.scripts.items()),
+        maker.value(spec.handover.to, ("handover", "to")) if spec.handover else None,
     )
     return units, [*maker.problems, *own.problems]
 
@@ -54,12 +56,8 @@ def not_built(target: Target) -> list[ManifestInvalid]:
     """What the target's units ask for that this version cannot do."""
     spec, where = target.units.spec, target.units.layers.where
     refused: list[tuple[Path, str]] = [
-        (("contracts", name, "create3"), "create3 comes with the CreateX engine")
-        for name, unit in spec.contracts.items()
-        if unit.create3 is not None
+        (("programs", name), "Anchor programs come with the Solana engine") for name in spec.programs
     ]
-    refused += [(("scripts", name), "Foundry scripts as units come with the script engine") for name in spec.scripts]
-    refused += [(("programs", name), "Anchor programs come with the Solana engine") for name in spec.programs]
     problems: list[ManifestInvalid] = [
         NotBuiltYet(
             f"{cause}: this version of ship does not do it yet, and leaves nothing out in silence.",
@@ -100,10 +98,14 @@ class _Maker:
             upgrade=self.call(unit.upgrade, (*path, "upgrade")) if unit.upgrade else None,
             proxy_owner=DEPLOYER if owner is None else self.value(owner, (*path, "proxy-owner")),
             create2_salt=_salt(unit.create2),
+            create3_salt=_salt(unit.create3),
+            # A salt in hex is taken as it is; one in words is always the signer's own.
+            sender_guard=unit.sender_guard or (unit.create3 is not None and not unit.create3.startswith("0x")),
             libraries={k: self.value(v, (*path, "libraries", k)) for k, v in unit.libraries.items()},
             after=unit.after,
             authority=None if unit.authority is None else self.value(unit.authority, (*path, "authority")),
             replace=unit.replace,
+            unsafe_allow={str(key): reason for key, reason in unit.unsafe_allow.items()},
         )
 
     def call_unit(self, name: str, unit: CallSpec) -> CallUnit:
@@ -140,16 +142,20 @@ class _Maker:
 
     def value(self, value: Any, path: Path) -> Value:
         if isinstance(value, Mapping):
-            return {key: self.value(item, (*path, key)) for key, item in value.items()}
+            table = {key: self.value(item, (*path, key)) for key, item in value.items()}
+            return self.guarded(lambda: as_read(table, lambda: self.locate(path)))
+        return self.guarded(lambda: resolve(value, self.scope, path, self.locate))
+
+    def guarded(self, make: Callable[[], Value]) -> Value:
         try:
-            return resolve(value, self.scope, path, self.locate)
+            return make()
         except ManifestInvalid as problem:
             self.problems.append(problem)
             return ""
 
 
 def _salt(text: str | None) -> bytes | None:
-    """CREATE2's 32-byte salt: 0x and 64 hex digits as they are, any other text hashed."""
+    """A 32-byte salt: 0x and 64 hex digits as they are, any other text hashed."""
     if text is None:
         return None
     return bytes.fromhex(text[2:]) if text.startswith("0x") else keccak256(text.encode())

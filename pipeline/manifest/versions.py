@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from chains.canonical import nesting
 from chains.errors import Where
+from chains.jsontext import read_json
 from pipeline.manifest.errors import BadVersion
 from pipeline.manifest.reading import MAX_BYTES
 from pipeline.manifest.spec import ProjectTable
 
 __all__ = ["is_semver", "project_version"]
 
-_MAX_NESTING = 100
+_MAX_BRACKETS = 5_000  # no version file has more; tomllib recurses once for each that nests
 # Source: the pattern suggested at https://semver.org/spec/v2.0.0.html.
 _SEMVER = re.compile(
     r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
@@ -57,8 +56,6 @@ def _read(path: Path, shown: str, where: Where) -> str:
             text = file.read(MAX_BYTES + 1).decode()
         if len(text) > MAX_BYTES:
             raise ValueError("too large")
-        if nesting(text) > _MAX_NESTING:
-            raise ValueError("nests too deep")
         found = _find(path.name, text)
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it cannot be understood"
@@ -74,8 +71,10 @@ def _read(path: Path, shown: str, where: Where) -> str:
 
 def _find(name: str, text: str) -> Any:
     if name.endswith(".json"):
-        return _at(json.loads(text), "version")
+        return _at(read_json(text.encode()), "version")
     if name.endswith(".toml"):
+        if text.count("[") + text.count("{") > _MAX_BRACKETS:
+            raise ValueError("nests too deep")
         data = tomllib.loads(text)
         places = (("project", "version"), ("package", "version"), ("workspace", "package", "version"), ("version",))
         return next((found for place in places if (found := _at(data, *place)) is not None), None)

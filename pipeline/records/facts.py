@@ -92,7 +92,7 @@ def _transaction(claimed: Mapping[str, Any], plan: Plan | None) -> Fact:
         receipt, sent = witness.receipt(claimed["hash"]), witness.transaction(claimed["hash"])
         if receipt is None or sent is None:
             return Reading(None, f"no endpoint knows {claimed['hash']}")
-        problems = [*_receipt_problems(claimed, receipt, signer), *_input_problems(sent, action)]
+        problems = [*_receipt_problems(claimed, receipt, signer), *_input_problems(claimed, sent, action)]
         if witness.block_hash(int(receipt["blockNumber"])) != _hex(receipt["blockHash"]):
             problems.append("its block is not the canonical one")
         if problems:
@@ -118,7 +118,9 @@ def _receipt_problems(claimed: Mapping[str, Any], receipt: Mapping[str, Any], si
         yield f"it created {created}, recorded was {claimed['address']}"
 
 
-def _input_problems(sent: Mapping[str, Any], action: Action | None) -> Iterator[str]:
+def _input_problems(claimed: Mapping[str, Any], sent: Mapping[str, Any], action: Action | None) -> Iterator[str]:
+    if int(sent["nonce"]) != claimed["nonce"]:
+        yield f"its nonce is {sent['nonce']}, recorded was {claimed['nonce']}"
     if action is None:
         return
     if bytes(sent["input"]) != action.data:
@@ -127,8 +129,6 @@ def _input_problems(sent: Mapping[str, Any], action: Action | None) -> Iterator[
         yield f"it went to {sent.get('to')}, not to {action.to}"
     if int(sent["value"]) != action.value_wei:
         yield f"it carried {sent['value']} wei, not {action.value_wei}"
-    if int(sent["nonce"]) != action.nonce:
-        yield f"its nonce is {sent['nonce']}, not {action.nonce}"
 
 
 def _hex(value: Any) -> str:

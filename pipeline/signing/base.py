@@ -14,7 +14,7 @@ from chains.evm.actions import Action
 from chains.evm.address import checksum, keccak256
 from chains.evm.transaction import SignedTransaction, UnsignedTransaction, decode_signed
 
-__all__ = ["EvmBackend", "EvmSigner", "PolicyRefused", "SignatureRejected", "TransactionPolicy"]
+__all__ = ["EvmBackend", "EvmSigner", "PolicyRefused", "SignatureRejected", "TransactionPolicy", "checked_signature"]
 
 SECP256K1_N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 """Order of the secp256k1 group (SEC 2, version 2, §2.4.1)."""
@@ -66,33 +66,43 @@ class EvmSigner:
 
     def sign(self, unsigned: UnsignedTransaction, action: Action) -> SignedTransaction:
         self._policy.allow(unsigned, action)
-        digest = unsigned.signing_hash()
-        r, s = self._backend.sign_digest(digest)
-        if not (0 < r < SECP256K1_N and 0 < s < SECP256K1_N):
-            raise self._rejected("its numbers are out of range")
-        s = min(s, SECP256K1_N - s)
-        signed = unsigned.with_signature(r, s, self._parity(digest, r, s))
+        r, s, parity = checked_signature(self._backend, unsigned.signing_hash())
+        signed = unsigned.with_signature(r, s, parity)
         decoded, signature = decode_signed(signed.raw)
         if decoded.payload() != unsigned.payload() or signature[:2] != (r, s):
-            raise self._rejected("the encoded transaction does not decode to what was signed")
+            raise _rejected(self._backend, "the encoded transaction does not decode to what was signed")
         return signed
 
-    def _parity(self, digest: bytes, r: int, s: int) -> int:
-        from eth_keys.exceptions import BadSignature
-        from eth_keys.main import KeyAPI
-        from eth_utils.exceptions import ValidationError
 
-        for parity in (0, 1):
-            try:
-                key = KeyAPI().ecdsa_recover(digest, KeyAPI.Signature(vrs=(parity, r, s)))
-            except (BadSignature, ValidationError):
-                continue
-            if checksum(keccak256(key.to_bytes())[12:]).lower() == self.address.lower():
-                return parity
-        raise self._rejected(f"it was not made by {self.address}")
+def checked_signature(backend: EvmBackend, digest: bytes) -> tuple[int, int, int]:
+    """``(r, s, y parity)`` over a digest that ``pipeline.signing`` computed itself from something it has checked.
 
-    def _rejected(self, why: str) -> SignatureRejected:
-        return SignatureRejected(
-            f"the {self._backend.name} backend returned a signature that is refused: {why}",
-            remedy="Check that the target's signer names the right key. `ship signer address` shows the one in use.",
-        )
+    Raises ``SignatureRejected``. The order matters: range, low-s, then recovery to the backend's own address.
+    """
+    r, s = backend.sign_digest(digest)
+    if not (0 < r < SECP256K1_N and 0 < s < SECP256K1_N):
+        raise _rejected(backend, "its numbers are out of range")
+    s = min(s, SECP256K1_N - s)
+    return r, s, _parity(backend, digest, r, s)
+
+
+def _parity(backend: EvmBackend, digest: bytes, r: int, s: int) -> int:
+    from eth_keys.exceptions import BadSignature
+    from eth_keys.main import KeyAPI
+    from eth_utils.exceptions import ValidationError
+
+    for parity in (0, 1):
+        try:
+            key = KeyAPI().ecdsa_recover(digest, KeyAPI.Signature(vrs=(parity, r, s)))
+        except (BadSignature, ValidationError):
+            continue
+        if checksum(keccak256(key.to_bytes())[12:]).lower() == backend.address.lower():
+            return parity
+    raise _rejected(backend, f"it was not made by {backend.address}")
+
+
+def _rejected(backend: EvmBackend, why: str) -> SignatureRejected:
+    return SignatureRejected(
+        f"the {backend.name} backend returned a signature that is refused: {why}",
+        remedy="Check that the target's signer names the right key. `ship signer address` shows the one in use.",
+    )

@@ -92,6 +92,6 @@ def _verdict(unit: PlannedUnit, kind: Kind) -> Verdict:
         case "call":
             return Verdict(kind, "not done", unit.reason)
         case "adopt":
-            return Verdict(kind, "not deployed", "its code is already at its CREATE2 address")
+            return Verdict(kind, "not deployed", "its code is already at the address of its salt")
         case _:
             return Verdict(kind, "not deployed", "")

@@ -105,7 +105,14 @@ def _origins(rows: Sequence[Row], plans: Mapping[str, Plan]) -> dict[str, tuple[
     for row in rows:
         if row.kind == "tx.final":
             plan = plans[row.data["plan"]]
-            unit = next(a.unit for a in plan.body.actions if a.id == row.data["action"])
+            unit = next((a.unit for a in plan.body.actions if a.id == row.data["action"]), None)
+            if unit is None:
+                continue  # the execution of a proposal, which has a row of its own
+        elif row.kind == "proposal.executed":
+            plan = plans[row.data["plan"]]
+            done = {a.unit for a in plan.body.actions if a.id in row.data["actions"]}
+            origins.update(dict.fromkeys(done, (plan.version, records.get(plan.digest))))
+            continue
         elif row.kind == "unit.adopted":
             plan, unit = plans[row.data["plan"]], row.data["unit"]
         else:

@@ -20,7 +20,8 @@ def recipe(project: Project, targets: Iterable[Target]) -> Recipe:
     """What to build for these targets: every source one of their units names, once."""
     wanted: dict[str, None] = {}
     for target in targets:
-        wanted |= {unit.source: None for unit in evm_units(project, target).contracts}
+        units = evm_units(project, target)
+        wanted |= {unit.source: None for unit in units.contracts} | {unit.source: None for unit in units.scripts}
     root: Path = project.evm_root
     return Recipe(project.name, root, ProjectState(project.root).work, tuple(sorted(wanted)))
 

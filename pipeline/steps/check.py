@@ -8,6 +8,7 @@ from chains.errors import NeedsPerson
 from chains.evm.chain import CheckResult
 from pipeline.plan import Plan
 from pipeline.session import Session
+from pipeline.steps.handover import rights_left
 
 __all__ = ["Check", "CheckFailed"]
 
@@ -40,6 +41,7 @@ class Check:
                 done="The contracts are deployed and proven; the release is not recorded.",
                 remedy="Find out why. Correct the check, or plan the change that makes it hold with `--replan`.",
             )
+        rights_left(self.session, self.plan)
         return results
 
     def summary(self, result: list[CheckResult]) -> str:

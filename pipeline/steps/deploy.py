@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 
 from chains.errors import Refused, Resumable, ShipError
-from chains.evm.lifecycle import TxState
+from chains.evm.actions import Action
+from chains.evm.lifecycle import TxState, fold
+from chains.evm.safe.lifecycle import fold_proposals
 from chains.evm.sender import Sender
 from pipeline.bundle import Bundle
 from pipeline.plan import Plan
+from pipeline.proposals.carrying import Carrier
+from pipeline.proposals.parts import parts, shift_of
+from pipeline.rpc_signer import ScriptServer
 from pipeline.session import Session
-from pipeline.signing.base import EvmSigner
+from pipeline.signing.base import EvmBackend, EvmSigner
+from pipeline.signing.carried import CarriedPolicy
 from pipeline.signing.opening import PasswordSource, open_backend
 from pipeline.signing.policy import PlanPolicy
+from pipeline.signing.safe_tx import SafeTxSigner
 
 __all__ = ["Deploy", "Sent"]
 
@@ -33,35 +41,66 @@ class Sent:
 
 
 class Deploy:
-    """Carries the plan out. ``sender`` is kept so that an interrupted run can tell how far it came."""
+    """Carries the plan out, part by part. ``sent`` tells how far an interrupted run came."""
 
     title = "signing and deploying"
 
-    def __init__(self, session: Session, plan: Plan, bundle: Bundle, password: PasswordSource) -> None:
+    def __init__(
+        self,
+        session: Session,
+        plan: Plan,
+        bundle: Bundle,
+        password: PasswordSource,
+        server: ScriptServer | None = None,
+    ) -> None:
         self.session = session
         self.plan = plan
         self.bundle = bundle
         self.password = password
-        self.sender: Sender | None = None
+        self.server = server
+        self.senders: list[Sender] = []
+
+    @property
+    def sent(self) -> int:
+        """Transactions handed to a node for the first time by this run."""
+        return sum(sender.sent for sender in self.senders)
 
     def run(self) -> Sent:
         session = self.session
         assert session.journal is not None
         backend = open_backend(session.target, session.project.root, self.password)
-        signer = EvmSigner(backend, PlanPolicy.of(self.plan.body))
-        self.sender = session.chain.sender(
-            self.plan.body, self.plan.digest, session.journal, signer, self.bundle.artifact
+        carrier = Carrier(
+            session, self.plan, SafeTxSigner(backend, self.plan.body), lambda action: self._send(backend, (action,))
         )
         try:
-            return Sent(self.sender.run(), self.sender.sent)
+            for part in parts(self.plan.body):
+                if part.proposals:
+                    carrier.carry(part)
+                else:
+                    shift = shift_of(part, session.journal.rows, self.plan.digest)
+                    self._send(backend, part.moved(shift))
         except Refused as error:
             raise self._part_way(error) from error
+        return Sent(fold(session.journal.rows, self.plan.digest), self.sent)
+
+    def _send(self, backend: EvmBackend, actions: tuple[Action, ...]) -> None:
+        """These transactions, as the approved plan holds them, until they are final."""
+        journal = self.session.journal
+        assert journal is not None
+        body = replace(self.plan.body, actions=actions)
+        states = fold_proposals(journal.rows, self.plan.digest)
+        signer = EvmSigner(backend, CarriedPolicy(self.plan.body, PlanPolicy.of(body), states))
+        sender = self.session.chain.sender(body, self.plan.digest, journal, signer, self.bundle.artifact)
+        self.senders.append(sender)
+        with self.server.serving(sender) if self.server else nullcontext():
+            sender.run()
 
     def _part_way(self, error: Refused) -> ShipError:
         """A refusal after something was sent is no longer "nothing sent": the run stopped and can be resumed."""
-        assert self.sender is not None
-        sent = [s for s in self.sender.states.values() if s.attempts]
-        if not sent:
+        assert self.session.journal is not None
+        states = fold(self.session.journal.rows, self.plan.digest).values()
+        sent = [s for s in states if s.attempts]
+        if not sent and not any(s.stage == "proposed" for s in states):
             return error
         return StoppedPartWay(
             f"{error.code}: {error.cause}",

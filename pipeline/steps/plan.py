@@ -15,6 +15,8 @@ from pipeline.manifest.resolved import resolved
 from pipeline.manifest.target import Target
 from pipeline.manifest.units import evm_units
 from pipeline.plan import Plan, live_digest, load_plan, refuse_stale
+from pipeline.same_address import address_warnings
+from pipeline.scripts import scripts_of
 from pipeline.session import Session
 from pipeline.steps.preflight import Ready
 
@@ -32,7 +34,15 @@ def make_plan(session: Session, bundle: Bundle, deployer: str) -> Plan:
     project, target = session.project, session.target
     units = _units(project, target)
     live = session.live()
-    body = session.chain.plan(units, bundle.artifact, live, deployer=deployer, genesis_hash=session.genesis_hash)
+    body = session.chain.plan(
+        units,
+        bundle.artifact,
+        live,
+        deployer=deployer,
+        genesis_hash=session.genesis_hash,
+        scripts=scripts_of(session, bundle, deployer),
+        since=session.births(),
+    )
     commit = current_commit(project.root)
     return Plan(
         project=project.name,
@@ -44,6 +54,7 @@ def make_plan(session: Session, bundle: Bundle, deployer: str) -> Plan:
         inputs=digest(resolved(project, target)),
         state=live_digest(live),
         body=body,
+        warnings=address_warnings(project, target, deployer),
     )
 
 

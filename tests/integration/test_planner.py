@@ -11,12 +11,13 @@ import pytest
 from chains.evm.abi import AbiType, decode
 from chains.evm.address import CREATE2_FACTORY, create2_address, create_address
 from chains.evm.artifacts import Artifact
+from chains.evm.authority import AuthorityUnusable
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
 from chains.evm.planner import Draft, ImmutableChanged, LiveStateDrifted, TargetMissing, lay_out
 from chains.evm.proxies import ADMIN_SLOT, BEACON_SLOT, IMPLEMENTATION_SLOT, ProxyUnsupported
 from chains.evm.simulate import WouldRevert, simulate
-from chains.evm.timelock import Operation
+from chains.evm.timelock import Operation, Timelock
 from chains.evm.units import DEPLOYER as ME
 from chains.evm.units import Call, CallUnit, Check, ContractUnit, EvmUnits, Ref, Unless
 from chains.rpc import Endpoint, Rpc
@@ -296,14 +297,37 @@ def test_references_to_parts_a_unit_does_not_have_are_refused(node: Anvil) -> No
         plan(node, unit("B"), calls=(CallUnit("x", Ref("B", "admin"), Call("set(uint256)", (1,))),))
 
 
-def test_a_call_through_a_timelock_carries_its_value_in_the_operation(node: Anvil) -> None:
+def test_an_authority_that_is_neither_a_safe_nor_a_timelock_is_refused(node: Anvil) -> None:
+    """Answering everything is not being a timelock: it has to hash an operation as a timelock does."""
+    live = settled(plan(node, unit("A"), unit("B")), node)
+    call = CallUnit("pay", Ref("B"), Call("set(uint256)", (1,)), authority=Ref("A"))
+    with pytest.raises(AuthorityUnusable, match="neither a Safe nor a TimelockController"):
+        plan(node, unit("A"), unit("B"), calls=(call,), live=live)
+    with pytest.raises(AuthorityUnusable, match="itself deployed by this plan"):
+        plan(node, unit("A"), unit("B"), calls=(call,))
+    stranger = "0x" + "77" * 20
+    with pytest.raises(AuthorityUnusable, match="a key and not the one that signs"):
+        plan(node, unit("A"), unit("B"), calls=(replace(call, authority=stranger),), live=live)
+
+
+class _NewTimelock(Timelock):
+    """Knows no operation yet, and lets everybody do everything."""
+
+    def timestamp_s(self, operation: Operation) -> int:
+        return 0
+
+
+def test_a_call_through_a_timelock_carries_its_value_in_the_operation(
+    node: Anvil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chains.evm.authority.read_timelock", lambda view, at: _NewTimelock(view, at, 42))
     live = settled(plan(node, unit("A"), unit("B")), node)
     call = CallUnit("pay", Ref("B"), Call("set(uint256)", (1,), value_wei=5), authority=Ref("A"))
     draft = plan(node, unit("A"), unit("B"), calls=(call,), live=live)
     schedule, execute = draft.actions
     assert (schedule.value_wei, execute.value_wei) == (0, 5)
     assert execute.ready
-    assert execute.ready.delay_s == 42  # what A answers to getMinDelay()
+    assert execute.ready.delay_s == 42
     types = [AbiType("", t) for t in ("address", "uint256", "bytes", "bytes32", "bytes32")]
     target, value, data, _, salt = decode(types, execute.data[4:])
     assert (target, value) == (live["B"].address, 5)

@@ -15,13 +15,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from chains.canonical import sha256_hex
 from chains.evm.actions import Action
 from chains.evm.address import CREATE2_FACTORY, create_address
 from chains.evm.artifacts import Artifact, ByteRange, link, mask, strip_metadata
+from chains.evm.createx import CREATEX, init_code_of
 from chains.evm.node import data_or_nothing
 from chains.rpc import Request, RpcFault
 
-__all__ = ["Proof", "init_code", "proof_of", "proof_requests", "runtime_problem"]
+__all__ = [
+    "Proof",
+    "init_code",
+    "masks",
+    "proof_of",
+    "proof_requests",
+    "reexecution",
+    "rerun",
+    "runtime_digest",
+    "runtime_problem",
+]
 
 _CREATE2_SALT_BYTES = 32
 
@@ -45,6 +57,8 @@ class Proof:
 
 def init_code(action: Action) -> bytes:
     """The init code inside a creating action's payload."""
+    if action.to == CREATEX:
+        return init_code_of(action.data)[1]
     return action.data[_CREATE2_SALT_BYTES:] if action.kind == "create2" else action.data
 
 
@@ -52,11 +66,18 @@ def _library_addresses(artifact: Artifact, code: bytes) -> dict[str, bytes]:
     return {name: code[places[0].start : places[0].stop] for name, places in artifact.creation_links.items()}
 
 
-def _masks(artifact: Artifact) -> dict[str, tuple[ByteRange, ...]]:
-    masks = dict(artifact.immutables)
+def masks(artifact: Artifact) -> dict[str, tuple[ByteRange, ...]]:
+    """The places in runtime code that differ between instances of one contract."""
+    found = dict(artifact.immutables)
     if artifact.kind == "library" and artifact.runtime_code[:21] == b"\x73" + bytes(20):
-        masks["own address"] = (ByteRange(1, 20),)  # a library's call guard holds its own address
-    return masks
+        found["own address"] = (ByteRange(1, 20),)  # a library's call guard holds its own address
+    return found
+
+
+def runtime_digest(artifact: Artifact, init_code: bytes) -> str:
+    """sha256 of the runtime code ``init_code`` gives: its libraries linked, immutables and own address zero."""
+    addresses = _library_addresses(artifact, init_code)
+    return sha256_hex(mask(link(artifact.runtime_code, artifact.runtime_links, addresses), masks(artifact)))
 
 
 def runtime_problem(artifact: Artifact, action: Action, code: bytes) -> str | None:
@@ -65,11 +86,11 @@ def runtime_problem(artifact: Artifact, action: Action, code: bytes) -> str | No
     missing = set(artifact.runtime_links) - set(addresses)
     if missing:
         return f"its runtime code links {', '.join(sorted(missing))}, its creation code does not"
-    masks = _masks(artifact)
-    expected = mask(link(artifact.runtime_code, artifact.runtime_links, addresses), masks)
-    if len(code) == len(expected) and mask(code, masks) == expected:
+    places = masks(artifact)
+    expected = mask(link(artifact.runtime_code, artifact.runtime_links, addresses), places)
+    if len(code) == len(expected) and mask(code, places) == expected:
         return None
-    if strip_metadata(mask(code, masks) if len(code) == len(expected) else code) == strip_metadata(expected):
+    if strip_metadata(mask(code, places) if len(code) == len(expected) else code) == strip_metadata(expected):
         return "its runtime code differs in the metadata only: it was built from other sources"
     return f"its runtime code ({len(code)} bytes) is not the bundle's ({len(expected)} bytes)"
 
@@ -79,7 +100,7 @@ def proof_requests(action: Action, *, sender: str, transaction_hash: str | None)
     assert action.address
     requests: list[Request] = [
         ("eth_getCode", [action.address, "latest"]),
-        ("eth_call", _again(action, CREATE2_FACTORY if action.kind == "create2" else sender)),
+        ("eth_call", rerun(action, action.made_by or (CREATE2_FACTORY if action.kind == "create2" else sender))),
     ]
     if transaction_hash:
         requests.append(("eth_getTransactionByHash", [transaction_hash]))
@@ -104,12 +125,12 @@ def proof_of(artifact: Artifact, action: Action, answers: Sequence[Any], *, tran
         source=artifact.source,
         runtime="mismatch" if runtime else "match",
         creation="mismatch" if creation else "match",
-        reexecution=_reexecution(answers[1], code),
+        reexecution=reexecution(answers[1], code),
         problems=tuple(problems),
     )
 
 
-def _again(action: Action, creator: str) -> list[Any]:
+def rerun(action: Action, creator: str) -> list[Any]:
     """``eth_call`` parameters that run the init code at the contract's address as if nothing were there yet.
 
     The address of a contract its constructor creates first (a transparent proxy's admin) is emptied too.
@@ -125,7 +146,7 @@ def _again(action: Action, creator: str) -> list[Any]:
     return [call, "latest", overrides]
 
 
-def _reexecution(answer: Any, code: bytes) -> Literal["match", "differs", "unavailable"]:
+def reexecution(answer: Any, code: bytes) -> Literal["match", "differs", "unavailable"]:
     if isinstance(answer, RpcFault) or not isinstance(answer, str):
         return "unavailable"
     return "match" if data_or_nothing(answer) == code else "differs"

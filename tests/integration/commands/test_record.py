@@ -153,7 +153,7 @@ def test_records_are_listed_and_shown(released):
     listed = released.ship("record", "show").stdout
     assert "v1.0.0  local" in listed
     shown = released.ship("record", "show", "1.0.0").stdout
-    for word in ("signer", "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "transactions", "proofs", "checks", "693"):
+    for word in ("signer", "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "transactions", "proofs", "checks", "715"):
         assert word in shown
     document = json.loads(released.ship("record", "show", "v1.0.0", "--chain", "local", "--json").stdout)
     assert document["records"][0]["record"]["tag"] == "v1.0.0"

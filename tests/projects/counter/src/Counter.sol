@@ -10,6 +10,11 @@ contract Counter {
 
     event Upgraded(address indexed implementation);
 
+    /// Nobody initializes the bare implementation: only proxies are counters.
+    constructor() {
+        owner = address(1);
+    }
+
     function initialize(address owner_, uint256 count_) external {
         require(owner == address(0), "initialized");
         owner = owner_;

@@ -1,0 +1,1 @@
+"""``ship adopt``: taking over what was deployed before ``ship`` came. Files claim, the chain proves."""

@@ -1,0 +1,1 @@
+"""Proposals to the owners of Safes: made, signed, exported, collected, executed."""

@@ -1,0 +1,90 @@
+"""A Safe Transaction Service: where the owners' wallets find what is proposed to them.
+
+Nothing depends on it: the exported file holds the same. A POST is made only after a look found nothing, and never
+repeated in a run. Source: safe-transaction-service, API v1 ``/safes/{address}/multisig-transactions/`` and
+``/multisig-transactions/{hash}/confirmations/``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import urllib3
+
+from chains.evm.safe.typed import SafeTx
+from pipeline.proposals.collecting import Given
+
+__all__ = ["SafeService", "ServiceFailed"]
+
+_MAX_REPLY_BYTES = 4 * 1024 * 1024
+_TIMEOUT_S = 15.0
+
+
+class ServiceFailed(Exception):
+    """The service gave no usable answer. Told to people; the run goes on."""
+
+
+class SafeService:
+    """One service. ``api_key`` goes into the Authorization header."""
+
+    def __init__(self, url: str, api_key: str | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"accept": "application/json", "content-type": "application/json"}
+        if api_key:
+            self._headers["authorization"] = f"Bearer {api_key}"
+        self._pool = urllib3.PoolManager(retries=False)
+
+    def confirmations(self, safe_tx_hash: str) -> list[Given] | None:
+        """The signatures it has of a transaction, or ``None`` when it does not know it."""
+        status, body = self._request("GET", f"/api/v1/multisig-transactions/{safe_tx_hash}/")
+        if status == 404:
+            return None
+        try:
+            if status != 200 or str(body["safeTxHash"]).lower() != safe_tx_hash.lower():
+                raise ServiceFailed(f"HTTP status {status}")
+            signatures = [c["signature"] for c in body.get("confirmations") or () if c.get("signature")]
+            return [Given(safe_tx_hash.lower(), bytes.fromhex(str(s).removeprefix("0x"))) for s in signatures]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ServiceFailed("an answer of another form") from error
+
+    def propose(self, safe: str, tx: SafeTx, safe_tx_hash: str, sender: str, signature: bytes) -> None:
+        body: dict[str, Any] = {
+            **tx.to_json(),
+            "data": "0x" + tx.data.hex() if tx.data else None,
+            "contractTransactionHash": safe_tx_hash,
+            "sender": sender,
+            "signature": "0x" + signature.hex(),
+            "origin": "ship",
+        }
+        self._post(f"/api/v1/safes/{safe}/multisig-transactions/", body)
+
+    def confirm(self, safe_tx_hash: str, signature: bytes) -> None:
+        path = f"/api/v1/multisig-transactions/{safe_tx_hash}/confirmations/"
+        self._post(path, {"signature": "0x" + signature.hex()})
+
+    def _post(self, path: str, body: dict[str, Any]) -> None:
+        status, _ = self._request("POST", path, json.dumps(body).encode())
+        if status not in {200, 201, 202}:
+            raise ServiceFailed(f"HTTP status {status}")
+
+    def _request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
+        try:
+            response = self._pool.request(
+                method,
+                self._url + path,
+                body=body,
+                headers=self._headers,
+                redirect=False,
+                preload_content=False,
+                timeout=urllib3.Timeout(total=_TIMEOUT_S),
+            )
+            try:
+                data = response.read(_MAX_REPLY_BYTES + 1)
+            finally:
+                response.close()
+            if len(data) > _MAX_REPLY_BYTES:
+                raise ServiceFailed("an answer of more than 4 MiB")
+            return response.status, json.loads(data) if data and response.status == 200 else None
+        except (urllib3.exceptions.HTTPError, OSError, ValueError, RecursionError) as error:
+            raise ServiceFailed(type(error).__name__) from error

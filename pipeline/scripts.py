@@ -1,0 +1,28 @@
+"""The project's Foundry scripts, for planning."""
+
+from __future__ import annotations
+
+from chains.evm.scripting import ForgeScripts
+from chains.tools import find_tool
+from pipeline.building import open_built_workspace
+from pipeline.bundle import Bundle
+from pipeline.session import Session
+from pipeline.steps.build import recipe
+
+__all__ = ["scripts_of"]
+
+
+def scripts_of(session: Session, bundle: Bundle, deployer: str) -> ForgeScripts | None:
+    """What runs the target's scripts; ``None`` when it has none."""
+    if not session.target.units.spec.scripts:
+        return None
+    return ForgeScripts(
+        workspace=open_built_workspace(recipe(session.project, (session.target,))),
+        artifacts=[bundle.artifact(source) for source in bundle.sources],
+        rpc=session.chain.rpc,
+        anvil=find_tool("anvil", session.project.root),
+        sender=deployer,
+        chain_id=session.chain.identity.id,
+        clock=session.clock,
+        progress=session.ui,
+    )
