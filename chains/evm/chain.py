@@ -45,9 +45,9 @@ class AbsurdGas(Refused):
 
 
 class ProvidersDisagree(Resumable):
-    """SHIP-N05: two providers say different things about what only one answer can be true of."""
+    """SHIP-N06: two providers say different things about what only one answer can be true of."""
 
-    code = "SHIP-N05"
+    code = "SHIP-N06"
 
 
 def _only_checked(endpoint: Endpoint, chain_id: int, genesis_hash: str) -> None:

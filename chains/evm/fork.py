@@ -83,6 +83,10 @@ class _Fork:
         self._call("anvil_setNonce", self.sender, hex(action.nonce))
         request = {"from": self.sender, "value": hex(action.value_wei), "input": "0x" + action.data.hex()}
         request |= {"gas": self.gas, **({"to": action.to} if action.to else {})}
+        # What a factory returns (the address) is in no receipt.
+        made = (
+            self.endpoint.batch([("eth_call", [request, "latest"])])[0] if action.kind != "call" and action.to else None
+        )
         # A transaction that fails is mined too: only its receipt says so.
         sent = self.endpoint.batch([("eth_sendTransaction", [request])])[0]
         if isinstance(sent, RpcFault):
@@ -90,7 +94,7 @@ class _Fork:
         receipt = self._receipt(sent)
         gas = quantity(receipt["gasUsed"])
         if quantity(receipt["status"]) == 1:
-            return Outcome(True, gas, data_or_nothing(receipt.get("contractAddress")), b"")
+            return Outcome(True, gas, data_or_nothing(made if action.to else receipt.get("contractAddress")), b"")
         before = hex(quantity(receipt["blockNumber"]) - 1)
         why = self.endpoint.batch([("eth_call", [request, before])])[0]
         return Outcome(False, gas, b"", data_or_nothing(why.data) if isinstance(why, RpcFault) else b"")
