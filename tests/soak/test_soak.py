@@ -1,6 +1,6 @@
 """Random faults, kills and reorganizations, seed by seed: oracles O1–O7 hold in all (faults.md).
 
-    scripts/soak                      250 runs
+    scripts/soak                      200 runs
     SOAK_RUNS=1000 SOAK_FIRST=5000 scripts/soak
 
 A few runs belong to the ordinary suite. Each prints its seed; ``SOAK_FIRST=<seed> SOAK_RUNS=1`` plays one again.
@@ -17,7 +17,7 @@ import pytest
 from tests.support.soak import Soak
 from tests.support.zygote import Zygote, zygote
 
-RUNS = int(os.environ.get("SOAK_RUNS", "250"))
+RUNS = int(os.environ.get("SOAK_RUNS", "200"))
 FIRST = int(os.environ.get("SOAK_FIRST", "1"))
 SHORT = range(9001, 9007)
 
