@@ -12,10 +12,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import random
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +25,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from chains.base import Clock, SystemClock
 from chains.errors import Refused, Resumable, printable
 from chains.jsontext import read_json
+from chains.rpc_health import Health
 
 __all__ = ["Endpoint", "Request", "Rpc", "RpcDown", "RpcFault", "RpcUnknown", "UrlRefused"]
 
@@ -35,6 +35,9 @@ MAX_REPLY_BYTES = 32 * 1024 * 1024
 MAX_BATCH = 100
 _OVERLOAD_FAULTS = {-32603, -32005, -32016, 429}
 _REVERT = 3
+_INTERNAL = -32603
+_RUNS_CODE = {"eth_call", "eth_estimateGas", "eth_simulateV1"}
+_ROUNDS = 4
 
 
 class UrlRefused(Refused):
@@ -206,22 +209,54 @@ class Endpoint:
         return bytes(data)
 
 
-class Rpc:
-    """The endpoints of one chain, asked in order until one answers.
+Guard = Callable[[Endpoint], None]
+"""Holds an endpoint against the chain that is wanted. Raises ``RpcUnknown``, or a ``Refused`` that says what it is."""
 
-    ``patience_s`` bounds how long a read is retried before ``RpcDown``. Sends are never retried here: the state
-    machine decides on them.
+
+class Rpc:
+    """The endpoints of one chain.
+
+    The one that answered last is asked first; one that fails is put aside for a growing time and the next one takes
+    over. After several failures in a row ``guard`` confirms that an endpoint still serves the same chain before its word
+    counts again. ``patience_s`` bounds how long a read is retried before ``RpcDown``. Sends are never retried here: the
+    state machine decides on them. ``submit`` are relays that take signed transactions in place of the endpoints;
+    only with ``submit_fallback`` do the endpoints get what no relay took.
     """
 
-    def __init__(self, endpoints: Sequence[Endpoint], *, patience_s: float = 60.0, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        *,
+        submit: Sequence[Endpoint] = (),
+        submit_fallback: bool = False,
+        patience_s: float = 60.0,
+        clock: Clock | None = None,
+    ) -> None:
         self.endpoints = tuple(endpoints)
+        self.submit = tuple(submit)
+        self.submit_fallback = submit_fallback
         self.patience_s = patience_s
         self.clock: Clock = clock or SystemClock()
-        self._random = random.SystemRandom()
+        self.guard: Guard | None = None
+        self.answered_by = ""
+        self._health = {id(endpoint): Health() for endpoint in (*self.endpoints, *self.submit)}
+        self._first = 0
+        for position, endpoint in enumerate(self.endpoints):
+            if any(endpoint.label == other.label for other in self.endpoints[:position]):
+                endpoint.label += f" (endpoint {position + 1})"
 
     @property
     def requests(self) -> int:
-        return sum(endpoint.requests for endpoint in self.endpoints)
+        return sum(endpoint.requests for endpoint in (*self.endpoints, *self.submit))
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is no second provider to ask."""
+        return len(self.endpoints) < 2
+
+    def put_aside(self, endpoint: Endpoint) -> None:
+        """Ask the others first, and confirm this one's chain before it is asked again."""
+        self._health[id(endpoint)].failed(self.clock, doubtful=True)
 
     def read(self, method: str, params: list[Any]) -> Any:
         """One answer. Raises ``RpcFault`` (reverts and refusals) or ``RpcDown``."""
@@ -231,52 +266,124 @@ class Rpc:
         return answer
 
     def read_all(self, requests: Sequence[Request]) -> list[Any | RpcFault]:
-        """Answers of one endpoint to all requests. Overload faults are retried; reverts are answers."""
+        """Answers of one endpoint, ``answered_by``, to all requests. Overload faults are retried; reverts are answers."""
         if not requests:
             return []
         deadline_s = self.clock.monotonic_s() + self.patience_s
-        delay_s, last = 0.1, "no endpoint"
+        last, rounds = "no endpoint", 0
         while True:
-            for endpoint in self.endpoints:
+            late = self.clock.monotonic_s() >= deadline_s
+            rounds += 1
+            for endpoint in self._in_turn(everyone=late):
                 try:
-                    answers = endpoint.batch(requests)
-                except RpcUnknown as error:
-                    last = str(error)
+                    answers = self._ask(endpoint, requests)
+                except (RpcUnknown, Refused) as error:
+                    last = error.cause if isinstance(error, Refused) else str(error)
                     continue
-                overloaded = [a for a in answers if isinstance(a, RpcFault) and self._overloaded(a)]
-                if not overloaded or self.clock.monotonic_s() >= deadline_s:
-                    return answers
-                last = f"{endpoint.label}: {overloaded[0]}"
-            if self.clock.monotonic_s() >= deadline_s:
+                overloaded = [] if late else self._overloaded(requests, answers, rounds)
+                if overloaded:
+                    self._health[id(endpoint)].failed(self.clock)
+                    last = f"{endpoint.label}: {overloaded[0]}"
+                    continue
+                self._first = self.endpoints.index(endpoint)
+                self.answered_by = endpoint.label
+                return answers
+            if late:
                 raise RpcDown(
                     f"no RPC endpoint gave a usable answer for {self.patience_s:g} s ({last})",
                     remedy="Check the endpoints with `ship doctor`, then run the same command again.",
                 )
-            self.clock.sleep_s(delay_s * (0.5 + self._random.random()))
-            delay_s = min(delay_s * 2, 5.0)
+            self.clock.sleep_s(self._until_one_is_back_s(deadline_s))
+
+    def _in_turn(self, *, everyone: bool = False) -> list[Endpoint]:
+        """Those not put aside, or all; the one that answered last first."""
+        now_s = self.clock.monotonic_s()
+        ring = self.endpoints[self._first :] + self.endpoints[: self._first]
+        return [e for e in ring if everyone or self._health[id(e)].away_until_s <= now_s]
+
+    def _until_one_is_back_s(self, deadline_s: float) -> float:
+        back_s = min((self._health[id(e)].away_until_s for e in self.endpoints), default=deadline_s)
+        return max(min(back_s, deadline_s) - self.clock.monotonic_s(), 0.005)
+
+    def _ask(self, endpoint: Endpoint, requests: Sequence[Request]) -> list[Any | RpcFault]:
+        """Its answers, its chain confirmed where that is in doubt. Raises ``RpcUnknown`` and what ``guard`` raises."""
+        health = self._health[id(endpoint)]
+        try:
+            if health.doubtful and self.guard is not None:
+                self.guard(endpoint)
+            answers = endpoint.batch(requests)
+        except RpcUnknown:
+            health.failed(self.clock)
+            raise
+        except Refused:
+            health.failed(self.clock, doubtful=True)
+            raise
+        health.worked()
+        return answers
 
     @staticmethod
-    def _overloaded(fault: RpcFault) -> bool:
-        return fault.code in _OVERLOAD_FAULTS and not fault.reverted
-
-    def send_all(self, requests: Sequence[Request]) -> list[str]:
-        """Hand requests to every endpoint once. The answers are hints for people, never conclusions (design law 3)."""
-        hints = []
-        for endpoint in self.endpoints:
-            try:
-                answers = endpoint.batch(requests)
-            except RpcUnknown as error:
-                hints.append(str(error))
+    def _overloaded(requests: Sequence[Request], answers: Sequence[Any | RpcFault], rounds: int) -> list[RpcFault]:
+        """Faults that may pass. Of a call that runs code an internal error may also be its outcome (an invalid opcode on
+        some nodes), so that it is asked again only a few times."""
+        found = []
+        for (method, _), answer in zip(requests, answers, strict=True):
+            if not isinstance(answer, RpcFault) or answer.reverted or answer.code not in _OVERLOAD_FAULTS:
                 continue
-            hints += [f"{endpoint.label}: {answer}" for answer in answers if isinstance(answer, RpcFault)]
+            if answer.code == _INTERNAL and method in _RUNS_CODE and rounds > _ROUNDS:
+                continue
+            found.append(answer)
+        return found
+
+    def second_words(self, requests: Sequence[Request], *, than: str) -> Iterator[tuple[str, list[Any | RpcFault]]]:
+        """``(label, answers)`` of every other provider than the one called ``than``, one after another as asked for.
+
+        For conclusions that need two (design law 3). Those that are put aside or give nothing usable are passed over.
+        """
+        now_s = self.clock.monotonic_s()
+        for endpoint in self.endpoints:
+            if endpoint.label == than or self._health[id(endpoint)].away_until_s > now_s:
+                continue
+            with contextlib.suppress(RpcUnknown, Refused):
+                yield endpoint.label, self._ask(endpoint, requests)
+
+    def send_all(self, requests: Sequence[Request], *, widely: bool = False) -> list[str]:
+        """Hand signed transactions on, to the first provider that answers or (``widely``) to every one.
+
+        With relays, to every relay and to nobody else, unless ``submit_fallback`` says so. The answers are hints for
+        people, never conclusions (design law 3).
+        """
+        hints: list[str] = []
+        if self.submit:
+            taken = [self._hand(relay, requests, hints) for relay in self.submit]
+            if any(taken) or not self.submit_fallback:
+                return hints
+        # One that was put aside is better than none: what it gets is bound to its chain id.
+        for endpoint in self._in_turn() or self.endpoints:
+            answered = self._hand(endpoint, requests, hints)
+            if answered is not None and not widely:
+                break
         return hints
+
+    def _hand(self, endpoint: Endpoint, requests: Sequence[Request], hints: list[str]) -> bool | None:
+        """Whether it took all of it; ``None`` when it gave no answer."""
+        try:
+            answers = endpoint.batch(requests)
+        except RpcUnknown as error:
+            self._health[id(endpoint)].failed(self.clock)
+            hints.append(str(error))
+            return None
+        faults = [f"{endpoint.label}: {answer}" for answer in answers if isinstance(answer, RpcFault)]
+        hints += faults
+        return not faults
 
     def ask_each(self, method: str, params: list[Any]) -> list[Any | RpcFault | RpcUnknown]:
         """The answer of every endpoint, for conclusions that need more than one (design law 3)."""
         answers: list[Any | RpcFault | RpcUnknown] = []
         for endpoint in self.endpoints:
             try:
-                answers += endpoint.batch([(method, params)])
+                answers += self._ask(endpoint, [(method, params)])
             except RpcUnknown as error:
                 answers.append(error)
+            except Refused as error:
+                answers.append(RpcUnknown(error.cause))
         return answers

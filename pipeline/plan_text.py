@@ -82,9 +82,19 @@ def _costs(body: EvmPlan, currency: str) -> list[str]:
         return ["  cost    none here: who executes a proposal pays for it"]
     gas_limit = sum(a.gas_limit for a in body.actions if a.kind != "proposal")
     worst = f"at most {ether(int(estimate['worst_cost_wei']), currency)}"
+    data_fee = []
+    if "l1_gas" in estimate:
+        fee = ether(int(estimate["l1_fee_wei"]), currency)
+        data_fee = [
+            f"  L1      about {fee} for the bytes on the parent chain ({estimate['l1_gas']:,} gas of the above)"
+        ]
+    elif "l1_fee_wei" in estimate:
+        fee, most = (ether(int(estimate[key]), currency) for key in ("l1_fee_wei", "worst_l1_fee_wei"))
+        data_fee = [f"  L1      about {fee} for the bytes on the parent chain, at most {most}"]
     allowed = f", allowed {ether(int(cap), currency)}" if cap else ""
     return [
         f"  gas     {estimate['gas']:,}, limit {gas_limit:,} (+{limits['gas_margin_bps'] / 100:g} %)",
         f"  fees    base {gwei(int(estimate['base_fee_wei']))}, at most {gwei(int(estimate['max_fee_per_gas_wei']))}",
+        *data_fee,
         f"  cost    about {ether(int(estimate['cost_wei']), currency)}, {worst}{allowed}",
     ]

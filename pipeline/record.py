@@ -14,6 +14,7 @@ from chains.base import Row
 from chains.canonical import digest, pretty, sha256_hex
 from chains.errors import Refused, Where
 from chains.evm.actions import EvmPlan
+from chains.evm.lifecycle import Mined
 from chains.evm.live import live_units
 from chains.files import write_atomic
 from chains.jsontext import read_json
@@ -45,7 +46,7 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
     units = {}
     for name, planned in changes.items():
         unit = live.get(name)
-        own = [t for t in transactions if t["unit"] == name]
+        made_by = [t["hash"] for t in transactions if t["unit"] == name]
         after = unit.to_json() if unit else dict(planned.after)
         after.pop("created")
         after.pop("reads", None)
@@ -53,10 +54,11 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
             **after,
             "change": planned.change,
             "reason": planned.reason,
-            "transactions": [t["hash"] for t in own] + transactions_by_others(name, proposals, bodies),
+            "transactions": made_by + transactions_by_others(name, proposals, bodies),
         }
-    gas = sum(t["gas_used"] for t in transactions if t["plan"] == plan.digest)
-    cost_wei = sum(int(t["cost_wei"]) for t in transactions if t["plan"] == plan.digest)
+    reverted = _reverted(seen, accepted.seq)
+    own = [*(t for t in transactions if t["plan"] == plan.digest), *reverted]
+    gas, cost_wei = sum(t["gas_used"] for t in own), sum(int(t["cost_wei"]) for t in own)
     return {
         "schema": SCHEMA,
         "kind": KIND,
@@ -80,11 +82,19 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
         **({"proposals": own_proposals} if (own_proposals := of_plan(proposals, plan.digest)) else {}),
         "proofs": proven.data["proofs"],
         "checks": proven.data["checks"],
-        "cost": {"gas": gas, "wei": str(cost_wei)},
+        "cost": {"gas": gas, "wei": str(cost_wei), **({"reverted": reverted} if reverted else {})},
         **_adopted(seen, plan.digest),
         "journal": {"rows": proven.seq + 1},
         "ship": proven.data["ship"],
     }
+
+
+def _reverted(rows: Sequence[Row], accepted: int) -> list[dict[str, Any]]:
+    """Transactions on the way to this release that failed: they were paid for. Those before the last release are not."""
+    start = max((row.seq for row in rows if row.kind == "plan.finished" and row.seq < accepted), default=-1)
+    failed = [row for row in rows if row.kind == "tx.reverted" and row.seq > start]
+    keys = ("plan", "action", "hash", "gas_used", "reason")
+    return [{**{k: row.data[k] for k in keys}, "cost_wei": str(Mined.from_json(row.data).fee_wei)} for row in failed]
 
 
 def _adopted(rows: Sequence[Row], plan: str) -> dict[str, Any]:
@@ -115,7 +125,7 @@ def _transaction(row: Row, bodies: Mapping[str, EvmPlan]) -> dict[str, Any]:
         "block_hash": data["block_hash"],
         "gas_used": data["gas_used"],
         "gas_price_wei": data["gas_price_wei"],
-        "cost_wei": str(data["gas_used"] * int(data["gas_price_wei"]) + (action.value_wei if action else 0)),
+        "cost_wei": str(Mined.from_json(data).fee_wei + (action.value_wei if action else 0)),
         "address": data["address"],
         "code_keccak256": data["code_keccak256"],
         "finality": data["finality"],

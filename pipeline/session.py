@@ -73,6 +73,11 @@ class Session:
     def confirm_chain(self) -> None:
         """Hold the endpoints against the target and the journal; the first run writes down which chain this is."""
         self.genesis_hash = self.chain.confirm_identity()
+        if self.journal is not None and self.chain.rpc.alone and not self.target.chain.local:
+            self.ui.note(
+                f"{self.target.name} has one RPC endpoint: nothing it says is confirmed by a second provider. ship waits "
+                "longer instead; add another under [rpc] endpoints"
+            )
         identity = {"chain_id": self.chain.identity.id, "genesis_hash": self.genesis_hash}
         opened = next((row.data for row in self.rows if row.kind == "open"), None)
         if opened is None:
@@ -154,13 +159,7 @@ def endpoint_urls(project: Project, target: Target) -> list[str]:
 
     Raises ``NoEndpoint``, and what a secret that cannot be read raises.
     """
-    allowed = target.spec.network.allow_hosts
-    urls = [
-        resolve_endpoint(
-            text, project.root, allow_hosts=allowed, where=target.layers.where(("rpc", "endpoints", position))
-        )
-        for position, text in enumerate(target.spec.rpc.endpoints)
-    ]
+    urls = _resolved(project, target, "endpoints", target.spec.rpc.endpoints)
     urls = urls or ([target.chain.rpc_url] if target.chain.rpc_url else [])
     if not urls:
         raise NoEndpoint(
@@ -169,6 +168,19 @@ def endpoint_urls(project: Project, target: Target) -> list[str]:
             remedy='Add `endpoints = ["env:RPC_URL"]` under [rpc].',
         )
     return urls
+
+
+def relay_urls(project: Project, target: Target) -> list[str]:
+    """The URLs of a target's private relays, secrets resolved."""
+    return _resolved(project, target, "submit", target.spec.rpc.submit)
+
+
+def _resolved(project: Project, target: Target, key: str, texts: Sequence[str]) -> list[str]:
+    allowed = target.spec.network.allow_hosts
+    return [
+        resolve_endpoint(text, project.root, allow_hosts=allowed, where=target.layers.where(("rpc", key, position)))
+        for position, text in enumerate(texts)
+    ]
 
 
 def is_embedded(target: Target) -> bool:
@@ -218,7 +230,13 @@ def open_session(
         else:
             rows = read_rows(state.journal, state.journal.read_bytes())[0] if state.journal.exists() else []
         facts = target.chain
-        rpc = Rpc([Endpoint(url, timeout_s=float(target.spec.rpc.timeout_s)) for url in urls], clock=clock)
+        timeout_s = float(target.spec.rpc.timeout_s)
+        rpc = Rpc(
+            [Endpoint(url, timeout_s=timeout_s) for url in urls],
+            submit=[Endpoint(url, timeout_s=timeout_s) for url in relay_urls(project, target)],
+            submit_fallback=target.spec.rpc.submit_fallback,
+            clock=clock,
+        )
         identity = ChainIdentity(
             name=facts.name,
             id=facts.chain_id or 0,
@@ -226,6 +244,8 @@ def open_session(
             currency=facts.currency,
             block_time_s=0.0 if embedded else facts.block_time_ms / 1000,
             legacy_fees=facts.fee_model == "legacy",
+            local=facts.local,
+            fee_model=facts.fee_model,
         )
-        chain = EvmChain(rpc, identity, _policy(target), clock, ui)
+        chain = EvmChain(rpc, identity, _policy(target), clock, ui, lambda: find_tool("anvil", project.root))
         yield Session(project, target, state, ui, clock, chain, rows, journal)

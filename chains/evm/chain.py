@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from chains.base import Clock, Journal, Progress
-from chains.errors import Refused
+from chains.errors import Refused, Resumable
 from chains.evm.actions import Action, EvmPlan, PlannedCheck
 from chains.evm.address import checksum
 from chains.evm.fees import CostAboveCap, FeeCaps, InsufficientFunds, current_fees, ether
 from chains.evm.handover import Heir, will_hold
+from chains.evm.l1_fee import l1_fee, with_l1_gas
 from chains.evm.live import LiveUnit
 from chains.evm.looking import Finality
-from chains.evm.node import Node, check_identity, data_or_nothing
+from chains.evm.node import Head, Node, WrongChain, check_identity, data_or_nothing, hold_genesis, quantity
 from chains.evm.planner import Draft, Sources, lay_out
 from chains.evm.proxies import expected_slots
 from chains.evm.script_units import Scripts
@@ -22,9 +26,10 @@ from chains.evm.sender import Sender, SendSettings, TransactionSigner
 from chains.evm.simulate import SimulationUnsupported, intrinsic_gas, shown, simulate
 from chains.evm.units import EvmUnits
 from chains.evm.verify.bytecode import runtime_problem
-from chains.rpc import Rpc, RpcDown, RpcFault, RpcUnknown
+from chains.rpc import Endpoint, Rpc, RpcDown, RpcFault, RpcUnknown
+from chains.tools import ToolMissing
 
-__all__ = ["ChainIdentity", "CheckResult", "EvmChain", "EvmPolicy", "NoSimulation"]
+__all__ = ["ChainIdentity", "CheckResult", "EvmChain", "EvmPolicy", "NoSimulation", "ProvidersDisagree"]
 
 
 class NoSimulation(Refused):
@@ -39,16 +44,27 @@ class AbsurdGas(Refused):
     code = "SHIP-E13"
 
 
-def _no_simulation(error: Exception) -> NoSimulation:
+class ProvidersDisagree(Resumable):
+    """SHIP-N06: two providers say different things about what only one answer can be true of."""
+
+    code = "SHIP-N06"
+
+
+def _only_checked(endpoint: Endpoint, chain_id: int, genesis_hash: str) -> None:
+    check_identity(endpoint, chain_id, genesis_hash)
+
+
+def _no_simulation(reason: Exception | str) -> NoSimulation:
     return NoSimulation(
-        f"the node cannot simulate the plan (eth_simulateV1): {error}",
-        remedy="Use an endpoint that serves eth_simulateV1 (geth, reth, nethermind, anvil do).",
+        f"the node cannot simulate the plan (eth_simulateV1): {reason}",
+        remedy="Use an endpoint that serves eth_simulateV1 (geth, reth, nethermind, anvil do), or install anvil: ship "
+        "then simulates on a fork.",
     )
 
 
 @dataclass(frozen=True)
 class ChainIdentity:
-    """Which chain this is. ``genesis_hash`` is ``None`` where the target does not pin it."""
+    """Which chain this is. ``genesis_hash`` is ``None`` where the target does not pin it; ``local``: nobody else's."""
 
     name: str
     id: int
@@ -56,6 +72,8 @@ class ChainIdentity:
     currency: str
     block_time_s: float
     legacy_fees: bool = False
+    local: bool = False
+    fee_model: str = "eip1559"
 
 
 @dataclass(frozen=True)
@@ -85,28 +103,27 @@ class CheckResult:
 
 @dataclass
 class EvmChain:
-    """One chain reached through one set of endpoints."""
+    """One chain reached through one set of endpoints. ``anvil`` finds the program that forks it, where that is needed."""
 
     rpc: Rpc
     identity: ChainIdentity
     policy: EvmPolicy
     clock: Clock
     progress: Progress
+    anvil: Callable[[], Path] | None = None
 
     def confirm_identity(self) -> str:
         """Check chain id and genesis block on every endpoint that answers; gives the genesis hash.
 
-        Raises ``WrongChain`` if one serves another chain, ``RpcDown`` if none answers within the patience of the run.
+        One that is down is put aside, and checked before its word counts once it is back. Raises ``WrongChain`` if one
+        serves another chain, ``RpcDown`` if none answers within the patience of the run.
         """
         deadline_s = self.clock.monotonic_s() + self.rpc.patience_s
         while True:
-            genesis, problems = None, []
-            for endpoint in self.rpc.endpoints:
-                try:
-                    genesis = check_identity(endpoint, self.identity.id, self.identity.genesis_hash or genesis)
-                except RpcUnknown as error:
-                    problems.append(str(error))
+            genesis, problems = self._identities()
             if genesis is not None:
+                self.guard(genesis)
+                self._confirm_relays()
                 return genesis
             if self.clock.monotonic_s() >= deadline_s:
                 break
@@ -116,6 +133,75 @@ class EvmChain:
             done="Nothing was sent.",
             remedy="Check the target's [rpc] endpoints; `ship doctor` tries each of them.",
         )
+
+    def guard(self, genesis_hash: str) -> None:
+        """From now on an endpoint that was away is held against chain id and genesis before its word counts."""
+        self.rpc.guard = lambda endpoint: _only_checked(endpoint, self.identity.id, genesis_hash)
+
+    def _identities(self) -> tuple[str | None, list[str]]:
+        """The genesis hash all endpoints that answer agree on, asked side by side, and what the others said."""
+
+        def ask(endpoint: Endpoint) -> str | RpcUnknown:
+            try:
+                return check_identity(endpoint, self.identity.id, self.identity.genesis_hash)
+            except RpcUnknown as error:
+                return error
+
+        endpoints = self.rpc.endpoints
+        if self.rpc.alone:
+            answers = [ask(endpoint) for endpoint in endpoints]
+        else:
+            with ThreadPoolExecutor(max_workers=min(len(endpoints), 8)) as threads:
+                answers = list(threads.map(ask, endpoints))
+        genesis, problems = None, []
+        for endpoint, answer in zip(endpoints, answers, strict=True):
+            if isinstance(answer, RpcUnknown):
+                self.rpc.put_aside(endpoint)
+                problems.append(str(answer))
+                continue
+            genesis = genesis or answer
+            hold_genesis(endpoint, answer, genesis, self.identity.id)
+        return genesis, problems
+
+    def _confirm_relays(self) -> None:
+        """A relay that says which chain it serves must serve this one. Not every relay answers reads."""
+        for relay in self.rpc.submit:
+            try:
+                answer = relay.batch([("eth_chainId", [])])[0]
+                found = quantity(answer)
+            except (RpcUnknown, ValueError):
+                continue
+            if found != self.identity.id:
+                raise WrongChain(
+                    f"the relay {relay.label} serves chain {found}, the target names chain {self.identity.id}",
+                    remedy="Correct `submit` under the target's [rpc].",
+                )
+
+    def _account(self, deployer: str) -> tuple[int, int, Head]:
+        """Nonce, balance and head. Addresses follow from the nonce, so two providers must give the same one (design
+        law 3); one that is a block behind catches up within moments. Raises ``ProvidersDisagree`` if it does not.
+        """
+        deadline_s = self.clock.monotonic_s() + max(10.0, 3 * self.identity.block_time_s)
+        request: list[tuple[str, list[Any]]] = [("eth_getTransactionCount", [deployer, "latest"])]
+        while True:
+            account = Node(self.rpc).account(deployer)
+            others = {}
+            for label, answers in self.rpc.second_words(request, than=self.rpc.answered_by):
+                with contextlib.suppress(ValueError):
+                    others[label] = quantity(answers[0])
+                if others.get(label) == account[0]:
+                    return account
+            if not others:
+                return account
+            if self.clock.monotonic_s() >= deadline_s:
+                said = ", ".join(f"{label} says {count}" for label, count in others.items())
+                raise ProvidersDisagree(
+                    f"the providers disagree about the next nonce of {deployer}: {account[0]}, but {said}",
+                    done="Nothing was sent.",
+                    remedy="Wait until the deployer has no transaction on its way, then run again; a provider that stays "
+                    "behind has to be replaced.",
+                )
+            self.clock.sleep_s(max(0.25, min(self.identity.block_time_s / 2, 3.0)))
 
     # -- plan ----------------------------------------------------------------------------------------------------
 
@@ -133,12 +219,12 @@ class EvmChain:
         """Lay out, simulate, price. ``since`` gives the block of each live unit. Raises the ``Refused`` of whatever does
         not fit."""
         node = Node(self.rpc)
-        nonce, balance_wei, head = node.account(deployer)
+        nonce, balance_wei, head = self._account(deployer)
         draft = lay_out(units, sources, live, node, deployer=deployer, nonce=nonce, scripts=scripts)
         if draft.handover is not None:
             heir = self._heir(draft, draft.handover, deployer, head.timestamp_s, since or {})
             draft = lay_out(units, sources, live, node, deployer=deployer, nonce=nonce, scripts=scripts, heir=heir)
-        actions = self._simulated(draft, deployer, head.timestamp_s, [sources(u.source).abi for u in units.contracts])
+        actions = self._simulated(draft, deployer, head, [sources(u.source).abi for u in units.contracts])
         for action in actions:
             if action.gas_limit > head.gas_limit:
                 raise AbsurdGas(
@@ -152,7 +238,10 @@ class EvmChain:
                     f"{intrinsic_gas(action)}",
                     remedy="The endpoint's simulation is wrong. Use another one.",
                 )
-        estimate, limits = self._price(actions, balance_wei)
+        l1_gas = 0
+        if self.identity.fee_model == "arbitrum":
+            actions, l1_gas = with_l1_gas(self.rpc, actions, sender=deployer)
+        estimate, limits = self._price(actions, balance_wei, l1_gas)
         return EvmPlan(
             chain={"name": self.identity.name, "id": self.identity.id, "genesis_hash": genesis_hash},
             deployer=deployer,
@@ -181,24 +270,44 @@ class EvmChain:
             raise _no_simulation(error) from error
 
     def _simulated(
-        self, draft: Draft, deployer: str, now_s: int, abis: Sequence[Sequence[Mapping[str, Any]]]
+        self, draft: Draft, deployer: str, head: Head, abis: Sequence[Sequence[Mapping[str, Any]]]
     ) -> tuple[Action, ...]:
         if not draft.actions:
             return ()
+        margin = self.policy.gas_margin_bps
         try:
             return simulate(
                 self.rpc,
                 draft.actions,
                 draft.checks,
                 sender=deployer,
-                now_s=now_s,
-                gas_margin_bps=self.policy.gas_margin_bps,
+                now_s=head.timestamp_s,
+                gas_margin_bps=margin,
                 abis=abis,
             ).actions
         except SimulationUnsupported as error:
-            raise _no_simulation(error) from error
+            reason = str(error)
+            if self.anvil is None:
+                raise _no_simulation(reason) from error
+        from chains.evm.fork import simulate_on_fork  # needed where a node lacks the method, and by nobody else
 
-    def _price(self, actions: Sequence[Action], balance_wei: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        self.progress.note(f"the node has no usable eth_simulateV1 ({reason}): simulating on an anvil fork")
+        try:
+            return simulate_on_fork(
+                self.rpc,
+                self.anvil(),
+                head,
+                draft.actions,
+                draft.checks,
+                sender=deployer,
+                gas_margin_bps=margin,
+                abis=abis,
+                clock=self.clock,
+            ).actions
+        except (SimulationUnsupported, ToolMissing) as error:
+            raise _no_simulation(f"{reason}; {error}") from error
+
+    def _price(self, actions: Sequence[Action], balance_wei: int, l1_gas: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """``(estimate, limits)``. Raises ``InsufficientFunds`` and ``CostAboveCap`` for the worst case."""
         caps = self.policy.caps
         limits: dict[str, Any] = {
@@ -214,15 +323,20 @@ class EvmChain:
         value_wei = sum(a.value_wei for a in actions)
         gas, gas_limit = sum(a.gas_estimate for a in actions), sum(a.gas_limit for a in actions)
         price_wei = min(base_wei + (fees.priority_wei or 0), fees.max_wei)
-        worst_wei = gas_limit * fees.max_wei + value_wei
+        data_fee = l1_fee(self.rpc, self.identity.fee_model, actions, fees, chain_id=self.identity.id)
+        worst_wei = gas_limit * fees.max_wei + value_wei + data_fee.worst_wei
         estimate = {
             "base_fee_wei": str(base_wei),
             **{key: str(value) if value is not None else None for key, value in fees.to_json().items()},
             "gas": gas,
             "value_wei": str(value_wei),
-            "cost_wei": str(gas * price_wei + value_wei),
+            "cost_wei": str(gas * price_wei + value_wei + data_fee.expected_wei),
             "worst_cost_wei": str(worst_wei),
         }
+        if self.identity.fee_model in {"op-stack", "scroll"}:
+            estimate |= {"l1_fee_wei": str(data_fee.expected_wei), "worst_l1_fee_wei": str(data_fee.worst_wei)}
+        elif self.identity.fee_model == "arbitrum":  # part of the gas, and of the cost above
+            estimate |= {"l1_gas": l1_gas, "l1_fee_wei": str(l1_gas * price_wei)}
         symbol = self.identity.currency
         if caps.max_cost_wei is not None and worst_wei > caps.max_cost_wei:
             raise CostAboveCap(
@@ -243,6 +357,7 @@ class EvmChain:
     ) -> Sender:
         """What carries ``plan`` out; see ``Sender.run``."""
         local = self.identity.block_time_s <= 0
+        self.guard(plan.chain["genesis_hash"])
         return Sender(
             rpc=self.rpc,
             journal=journal,
@@ -260,6 +375,7 @@ class EvmChain:
                 stuck_after_s=30.0 if local else max(30.0, 10 * self.identity.block_time_s),
                 foreign_after_s=5.0 if local else max(30.0, 10 * self.identity.block_time_s),
                 legacy_fees=self.identity.legacy_fees,
+                second_look_s=0.0 if local or self.identity.local else max(1.0, min(self.identity.block_time_s, 15.0)),
             ),
             caps=self.policy.caps.within(plan.limits),
             prove=lambda action, code: runtime_problem(sources(str(action.source)), action, code),

@@ -36,20 +36,31 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Mined:
-    """Where a transaction was found. ``gas_price_wei`` is the effective one."""
+    """Where a transaction was found. ``gas_price_wei`` is the effective one; ``l1_fee_wei`` is paid beside the gas."""
 
     hash: str
     block_number: int
     block_hash: str
     gas_used: int
     gas_price_wei: int
+    l1_fee_wei: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        return {**self.__dict__, "gas_price_wei": str(self.gas_price_wei)}
+        data = {**self.__dict__, "gas_price_wei": str(self.gas_price_wei), "l1_fee_wei": str(self.l1_fee_wei)}
+        if not self.l1_fee_wei:
+            del data["l1_fee_wei"]
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Mined:
-        return cls(data["hash"], data["block_number"], data["block_hash"], data["gas_used"], int(data["gas_price_wei"]))
+        l1_fee_wei = int(data.get("l1_fee_wei", 0))
+        gas_price_wei = int(data["gas_price_wei"])
+        return cls(data["hash"], data["block_number"], data["block_hash"], data["gas_used"], gas_price_wei, l1_fee_wei)
+
+    @property
+    def fee_wei(self) -> int:
+        """What it took to have it mined, its value apart."""
+        return self.gas_used * self.gas_price_wei + self.l1_fee_wei
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,17 @@ from chains.errors import Refused
 from chains.evm.address import address_bytes
 from chains.rpc import Endpoint, Rpc, RpcDown, RpcFault, RpcUnknown
 
-__all__ = ["Head", "Node", "WrongChain", "block_hash", "check_identity", "data_or_nothing", "hex_bytes", "quantity"]
+__all__ = [
+    "Head",
+    "Node",
+    "WrongChain",
+    "block_hash",
+    "check_identity",
+    "data_or_nothing",
+    "hex_bytes",
+    "hold_genesis",
+    "quantity",
+]
 
 
 class WrongChain(Refused):
@@ -178,11 +188,17 @@ def check_identity(endpoint: Endpoint, chain_id: int, genesis_hash: str | None) 
         found_hash = block_hash(genesis["hash"] if isinstance(genesis, dict) else None)
     except (ValueError, KeyError) as error:
         raise RpcUnknown(f"{endpoint.label} does not serve the genesis block") from error
-    if genesis_hash is not None and found_hash != genesis_hash.lower():
+    if genesis_hash is not None:
+        hold_genesis(endpoint, found_hash, genesis_hash, chain_id)
+    return found_hash
+
+
+def hold_genesis(endpoint: Endpoint, found_hash: str, genesis_hash: str, chain_id: int) -> None:
+    """Raises ``WrongChain`` if they differ."""
+    if found_hash != genesis_hash.lower():
         raise WrongChain(
             f"{endpoint.label} has the right chain id {chain_id} but another genesis block: {found_hash}, "
             f"expected {genesis_hash}",
             remedy="This is another chain (a fork or a reset local node). Point the target at the right one; for the "
             "embedded local chain use `ship localnet reset`.",
         )
-    return found_hash

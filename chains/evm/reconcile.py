@@ -47,6 +47,7 @@ class Receipt:
                 block_hash(answer["blockHash"]),
                 quantity(answer["gasUsed"]),
                 quantity(answer.get("effectiveGasPrice") or "0x0"),
+                quantity(answer.get("l1Fee") or "0x0"),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
@@ -58,7 +59,8 @@ class Seen:
     """One look at the chain. Heads are block numbers; ``final_number`` is the highest final block.
 
     ``receipts`` maps transaction hashes to receipts (absent: none was given), ``pooled`` holds hashes a node knows as
-    pending, ``canonical`` maps block numbers to the hash of the canonical block where the node has one.
+    pending, ``canonical`` maps block numbers to the hash of the canonical block where the node has one. ``provider`` is
+    who said what is canonical.
     """
 
     nonce: int
@@ -67,6 +69,7 @@ class Seen:
     receipts: Mapping[str, Receipt]
     pooled: frozenset[str]
     canonical: Mapping[int, str]
+    provider: str = ""
 
 
 def reconcile(

@@ -6,6 +6,7 @@ journal before acting on it. It can be killed between any two lines and run agai
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -19,11 +20,11 @@ from chains.evm.fees import BaseFeeAboveCap, FeeCaps, bump, current_fees, ether
 from chains.evm.foreign import used_by
 from chains.evm.holding import other_answer
 from chains.evm.lifecycle import Mined, TxState, apply, fold
-from chains.evm.looking import Finality, look
+from chains.evm.looking import Finality, confirmed_by_another, look
 from chains.evm.node import data_or_nothing
-from chains.evm.reconcile import Decision, Seen, reconcile
+from chains.evm.reconcile import Decision, Receipt, Seen, reconcile
 from chains.evm.transaction import Fees, SignedTransaction, UnsignedTransaction
-from chains.rpc import Rpc, RpcFault, RpcUnknown
+from chains.rpc import Request, Rpc, RpcDown, RpcFault, RpcUnknown
 
 __all__ = [
     "ActionReverted",
@@ -103,8 +104,9 @@ class SendSettings:
 
     ``window`` transactions may be in flight. A transaction is sent again ``resend_after_s`` after no node knows it,
     replaced with higher fees after ``stuck_after_s``. What only a person can settle (a nonce used by another
-    transaction, wrong code) must be seen for ``foreign_after_s``, and then shown by every endpoint that answers. The
-    run stops resumably when the chain moved nothing for ``wait_s``.
+    transaction, wrong code) must be seen for ``foreign_after_s``, and then shown by every endpoint that answers. A
+    single provider's word that something is final or failed must last ``second_look_s``; where there are two, the second
+    has to say the same instead (design law 3). The run stops resumably when the chain moved nothing for ``wait_s``.
     """
 
     finality: Finality
@@ -115,6 +117,7 @@ class SendSettings:
     stuck_after_s: float = 60.0
     foreign_after_s: float = 60.0
     legacy_fees: bool = False
+    second_look_s: float = 0.0
 
 
 Prove = Callable[[Action, bytes], str | None]
@@ -143,6 +146,7 @@ class Sender:
     _offered_at_s: dict[str, float] = field(default_factory=dict)
     _handed: set[str] = field(default_factory=set)
     _doubt_since_s: dict[str, float] = field(default_factory=dict)
+    _settled_since_s: dict[tuple[str, str, str], float] = field(default_factory=dict)
     _fees: Fees | None = None
     _hint: str = ""
 
@@ -201,21 +205,26 @@ class Sender:
         self._fees = None
         moved = False
         outbox: list[tuple[Action, bytes]] = []
-        landed: list[tuple[Action, Mined]] = []
+        again = failing = False
+        conclusions: list[tuple[Action, Decision]] = []
         for action in self.plan.actions:
             state = self.states[action.id]
             if state.settled:
                 continue
-            if state.stage in {"planned", "reserved"} and not self._may_sign(action, seen):
+            if state.stage in {"planned", "reserved"} and (failing or not self._may_sign(action, seen)):
                 break
             decision = self._decide(action, seen)
-            moved |= self._act(action, decision, outbox)
             if decision.verdict == "mined":  # it may be final at the same look
+                moved |= self._act(action, decision, outbox)
                 decision = self._decide(action, seen)
-            if decision.verdict == "finalize" and decision.mined:
-                landed.append((action, decision.mined))
-        self._send(outbox)
-        return self._finalize(landed) or moved
+            if decision.verdict in {"finalize", "reverted"}:
+                failing |= decision.verdict == "reverted"
+                conclusions.append((action, decision))
+                continue
+            again |= decision.verdict == "send" and action.id in self._handed
+            moved |= self._act(action, decision, outbox)
+        self._send(outbox, again=again)
+        return self._conclude(conclusions, seen) or moved
 
     def _decide(self, action: Action, seen: Seen) -> Decision:
         return reconcile(
@@ -227,12 +236,55 @@ class Sender:
             stuck_after_s=self.settings.stuck_after_s,
         )
 
+    def _conclude(self, conclusions: Sequence[tuple[Action, Decision]], seen: Seen) -> bool:
+        """Hold what looks final or failed against a second word, then write it down; whether anything was."""
+        if not conclusions:
+            return False
+        moved = False
+        landed: list[tuple[Action, Mined]] = []
+        for action, decision in self._agreed(conclusions, seen):
+            assert decision.mined
+            if decision.verdict == "finalize":
+                landed.append((action, decision.mined))
+                continue
+            reason = self._reason(action, decision.mined)
+            self._doubt_since_s.pop(action.id, None)
+            self._write("tx.reverted", action, {**decision.mined.to_json(), "reason": reason})
+            moved = True
+        return self._finalize(landed) or moved
+
+    def _agreed(self, conclusions: Sequence[tuple[Action, Decision]], seen: Seen) -> list[tuple[Action, Decision]]:
+        """Those a second provider confirms; with one provider, those it has been saying for long enough."""
+        now_s = self.clock.monotonic_s()
+        if self.rpc.alone:
+            lasting = []
+            for action, decision in conclusions:
+                assert decision.mined
+                key = (action.id, decision.verdict, decision.mined.block_hash)
+                if now_s - self._settled_since_s.setdefault(key, now_s) >= self.settings.second_look_s:
+                    lasting.append((action, decision))
+            return lasting
+        confirmed: set[str] = set()
+        for verdict, finality in (("finalize", self.settings.finality), ("reverted", None)):
+            wanted = [
+                Receipt(d.mined, verdict == "finalize") for _, d in conclusions if d.verdict == verdict and d.mined
+            ]
+            if wanted:
+                said, hint = confirmed_by_another(self.rpc, wanted, finality, than=seen.provider)
+                confirmed |= said
+                self._hint = self._hint if len(said) == len(wanted) else hint
+        return [
+            (action, decision)
+            for action, decision in conclusions
+            if decision.mined and decision.mined.hash in confirmed
+        ]
+
     def _since_s(self, times_s: Mapping[str, float], action: Action) -> float | None:
         at_s = times_s.get(action.id)
         return None if at_s is None else self.clock.monotonic_s() - at_s
 
     def _act(self, action: Action, decision: Decision, outbox: list[tuple[Action, bytes]]) -> bool:
-        if decision.verdict not in {"ask_foreign", "finalize"}:
+        if decision.verdict != "ask_foreign":
             self._doubt_since_s.pop(action.id, None)
         match decision.verdict:
             case "sign":
@@ -251,10 +303,6 @@ class Sender:
                 self._sent_at_s.pop(action.id, None)
                 self._offered_at_s.pop(action.id, None)
                 return False
-            case "reverted":
-                assert decision.mined
-                reason = self._reason(action, decision.mined)
-                self._write("tx.reverted", action, {**decision.mined.to_json(), "reason": reason})
             case "ask_foreign":
                 self._refuse_foreign(action)
                 return False
@@ -382,13 +430,13 @@ class Sender:
         cap_wei = self.caps.max_cost_wei
         if cap_wei is None:
             return
-        worst_wei = 0
+        worst_wei = int(self.plan.estimate.get("worst_l1_fee_wei", 0))
         for other in self.plan.actions:
             state = self.states[other.id]
             offered = state.attempts[-1].fees if state.attempts and other is not action else fees
             gas_wei = other.gas_limit * offered.max_wei
             if state.mined is not None:
-                gas_wei = state.mined.gas_used * state.mined.gas_price_wei
+                gas_wei = state.mined.fee_wei
             worst_wei += other.value_wei + gas_wei
         if worst_wei > cap_wei:
             raise BaseFeeAboveCap(
@@ -396,10 +444,12 @@ class Sender:
                 remedy="Run the same command again when fees are lower, or raise `max-cost` under [policy].",
             )
 
-    def _send(self, outbox: Sequence[tuple[Action, bytes]]) -> None:
+    def _send(self, outbox: Sequence[tuple[Action, bytes]], *, again: bool) -> None:
+        """Hand the bytes to a node; what no node knew after a first time (``again``) to all of them."""
         if not outbox:
             return
-        hints = self.rpc.send_all([("eth_sendRawTransaction", ["0x" + raw.hex()]) for _, raw in outbox])
+        requests: list[Request] = [("eth_sendRawTransaction", ["0x" + raw.hex()]) for _, raw in outbox]
+        hints = self.rpc.send_all(requests, widely=again)
         self._hint = hints[-1] if hints else self._hint
         for action, _ in outbox:
             self._handed.add(action.id)
@@ -465,15 +515,18 @@ class Sender:
             return
         self._doubt_since_s.pop(action.id, None)
         ours = {attempt.hash.lower() for attempt in self.states[action.id].attempts}
-        users = set()
+        shown = []
         for endpoint in self.rpc.endpoints:
             try:
-                users.add(used_by(endpoint, self.plan.deployer, action.nonce, self.plan.observed["block_number"]))
+                shown.append(used_by(endpoint, self.plan.deployer, action.nonce, self.plan.observed["block_number"]))
             except RpcUnknown as error:
                 self._hint = str(error)
-        users.discard(None)
+        users = {user for user in shown if user is not None}
         if not users or users & ours:
             self._hint = f"nonce {action.nonce} is used, and no endpoint shows by which transaction"
+            return
+        if not self.rpc.alone and (len(users) > 1 or len([user for user in shown if user]) < 2):
+            self._hint = f"nonce {action.nonce} is used, and no two providers show the same transaction of it"
             return
         self._write("tx.foreign", action, {"reason": f"the nonce was used by {', '.join(sorted(map(str, users)))}"})
         raise self._nonce_taken(action)
@@ -496,7 +549,9 @@ class Sender:
         }
         if action.to:
             request["to"] = action.to
-        answer = self.rpc.read_all([("eth_call", [request, hex(mined.block_number - 1)])])[0]
+        answer: Any = None
+        with contextlib.suppress(RpcDown):  # the reason is for people; that it failed is known without it
+            answer = self.rpc.read_all([("eth_call", [request, hex(mined.block_number - 1)])])[0]
         if isinstance(answer, RpcFault) and (data := data_or_nothing(answer.data)):
             return explain_revert(data, self.abis)
         return f"failed with {mined.gas_used} of {action.gas_limit} gas used"

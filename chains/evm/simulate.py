@@ -2,7 +2,7 @@
 
 One ``eth_simulateV1`` call, one simulated block an action. Creations run as calls to the sender with a code override
 that CREATEs its input, since not every node takes a call without ``to``; addresses come out exact, gas within 0.1 %.
-Nodes without the method are served by an anvil fork. Source: execution-apis, ``eth_simulateV1``.
+Nodes without the method are served by an anvil fork (``fork.py``). Source: execution-apis, ``eth_simulateV1``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from chains.rpc import Rpc, RpcDown, RpcFault
 
 __all__ = [
     "CheckWouldFail",
+    "Outcome",
     "ReadFailed",
     "Simulated",
     "SimulationUnsupported",
     "WouldRevert",
     "action_blocks",
     "check_answers",
+    "filled_in",
     "intrinsic_gas",
     "preview",
     "read_after",
@@ -106,14 +108,14 @@ def _request(actions: Sequence[Action], reads: Sequence[tuple[str, bytes]], send
 
 def _run(
     rpc: Rpc, actions: Sequence[Action], reads: Sequence[tuple[str, bytes]], sender: str, now_s: int
-) -> list[_Result]:
+) -> list[Outcome]:
     """One result for each action, then one for each read. Raises ``SimulationUnsupported``."""
     try:
         answer = rpc.read("eth_simulateV1", _request(actions, reads, sender, now_s))
     except RpcFault as error:
         raise SimulationUnsupported(str(error)) from error
     try:
-        results = [_Result.from_rpc(call) for block in answer for call in block["calls"]]
+        results = [Outcome.from_rpc(call) for block in answer for call in block["calls"]]
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise SimulationUnsupported("the node's answer has another form") from error
     if len(results) != len(actions) + len(reads):
@@ -152,6 +154,20 @@ def simulate(
     if not actions and not checks:
         return Simulated((), 0)
     results = _run(rpc, actions, [(c.to, c.data) for c in checks], sender, now_s)
+    return filled_in(actions, checks, results, gas_margin_bps=gas_margin_bps, abis=abis)
+
+
+def filled_in(
+    actions: Sequence[Action],
+    checks: Sequence[PlannedCheck],
+    results: Sequence[Outcome],
+    *,
+    gas_margin_bps: int,
+    abis: Sequence[Sequence[Mapping[str, Any]]],
+) -> Simulated:
+    """The actions with the gas of their outcomes, the checks held against theirs. Raises ``WouldRevert``,
+    ``CheckWouldFail``, and ``RpcDown`` for an address that is not the predicted one.
+    """
     filled = []
     for action, result in zip(actions, results, strict=False):
         _must_succeed(action, result, abis)
@@ -191,7 +207,7 @@ def read_after(
     )
     try:
         answer = rpc.read("eth_simulateV1", request)
-        results = [_Result.from_rpc(call) for block in answer for call in block["calls"]]
+        results = [Outcome.from_rpc(call) for block in answer for call in block["calls"]]
     except RpcFault as error:
         raise SimulationUnsupported(str(error)) from error
     except (TypeError, KeyError, ValueError, AttributeError) as error:
@@ -205,17 +221,17 @@ def read_after(
 
 
 @dataclass(frozen=True)
-class _Result:
+class Outcome:
     """One simulated call: whether it succeeded, its gas, what it returned, its revert data, its events."""
 
     succeeded: bool
     gas: int
     returned: bytes
     revert: bytes
-    logs: Sequence[Mapping[str, Any]]
+    logs: Sequence[Mapping[str, Any]] = ()
 
     @classmethod
-    def from_rpc(cls, call: Mapping[str, Any]) -> _Result:
+    def from_rpc(cls, call: Mapping[str, Any]) -> Outcome:
         returned = hex_bytes(call.get("returnData") or "0x")
         data = (call.get("error") or {}).get("data")
         revert = hex_bytes(data) if data else returned
@@ -223,7 +239,7 @@ class _Result:
         return cls(quantity(call["status"]) == 1, quantity(call["gasUsed"]), returned, revert, logs)
 
 
-def _must_succeed(action: Action, result: _Result, abis: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+def _must_succeed(action: Action, result: Outcome, abis: Sequence[Sequence[Mapping[str, Any]]]) -> None:
     if not result.succeeded:
         raise WouldRevert(
             f"{action.id} ({action.title}) would fail: {explain_revert(result.revert, abis)}",

@@ -64,6 +64,9 @@ class RpcSpec(Spec):
         default=(), description="URLs or references to them. All must agree where it matters."
     )
     submit: tuple[Endpoint, ...] = Field(default=(), description="Private relays for signed transactions.")
+    submit_fallback: bool = Field(
+        default=False, description="Whether the public endpoints get a transaction that no relay took."
+    )
     timeout_s: int = Field(default=20, ge=1, le=600, description="How long one request may take, in seconds.")
 
 

@@ -135,7 +135,7 @@ def test_create2_goes_through_the_factory_and_takes_no_new_address_with_the_nonc
     assert here.actions[0].address == later.actions[0].address == create2_address(CREATE2_FACTORY, SALT, init)
 
 
-def test_the_same_code_at_its_create2_address_is_adopted(node: Anvil) -> None:
+def test_20_the_same_code_at_its_create2_address_is_adopted(node: Anvil) -> None:
     init = ARTIFACTS["A"].creation_code
     node.send(**{"from": DEPLOYER, "to": CREATE2_FACTORY, "data": "0x" + (SALT + init).hex()})
     draft = plan(node, unit("A", create2_salt=SALT), unit("B"))

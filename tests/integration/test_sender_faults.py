@@ -31,6 +31,7 @@ from tests.support.anvil import DEPLOYER, ROOT, Anvil, anvil
 from tests.support.contracts import COUNTER, REVERTER, tagged
 from tests.support.deployment import Rig, save_for_runner
 from tests.support.fault_proxy import SEND, FaultProxy
+from tests.support.late import Late
 
 ACTIONS = 6
 OTHER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -524,7 +525,7 @@ def test_24_sigkill_at_random_moments(tmp_path: Path) -> None:
                     process.wait(0.005)
             proxy.calls.clear()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(generator.uniform(0, 0.25))
+                process.wait(generator.uniform(0, 0.12))
             process.kill()
             if _end(process) == 0:
                 break
@@ -534,34 +535,6 @@ def test_24_sigkill_at_random_moments(tmp_path: Path) -> None:
 
 
 # -- the oracles can fail ------------------------------------------------------------------------------------------
-
-
-class Late:
-    """A journal that writes a signed row only after the next look: what it tells at once is a lie."""
-
-    def __init__(self, journal: Any) -> None:
-        self._journal = journal
-        self._held: list[tuple[str, Any]] = []
-        self._rows: list[Any] = list(journal.rows)
-
-    @property
-    def rows(self) -> Any:
-        return self._rows
-
-    def append(self, kind: str, data: Any) -> Any:
-        from chains.base import Row
-
-        if kind == "tx.mined":
-            for held in self._held:
-                self._journal.append(*held)
-            self._held.clear()
-        row = Row(len(self._rows), "", kind, data)
-        self._rows.append(row)
-        if kind == "tx.signed":
-            self._held.append((kind, data))
-        else:
-            self._journal.append(kind, data)
-        return row
 
 
 def test_control_a_journal_written_after_sending_fails_the_oracles(rig: Rig) -> None:

@@ -46,11 +46,22 @@ class Quiet:
 
 
 def make_sender(
-    url: str, plan: EvmPlan, digest: str, journal: Any, workshop: Workshop, *, caps: FeeCaps, **settings: Any
+    urls: str | list[str],
+    plan: EvmPlan,
+    digest: str,
+    journal: Any,
+    workshop: Workshop,
+    *,
+    caps: FeeCaps,
+    **settings: Any,
 ) -> Sender:
     """The sender as ``EvmChain`` builds it, at the pace of a test."""
     chosen = {**FAST, **settings}
-    rpc = Rpc([Endpoint(url, timeout_s=chosen.pop("timeout_s", 5.0))], patience_s=chosen.pop("patience_s", 10.0))
+    timeout_s = chosen.pop("timeout_s", 5.0)
+    endpoints = [Endpoint(url, timeout_s=timeout_s) for url in ([urls] if isinstance(urls, str) else urls)]
+    submit = [Endpoint(url, timeout_s=timeout_s) for url in chosen.pop("submit", [])]
+    fallback = chosen.pop("submit_fallback", False)
+    rpc = Rpc(endpoints, submit=submit, submit_fallback=fallback, patience_s=chosen.pop("patience_s", 10.0))
     identity = ChainIdentity("test", CHAIN_ID, plan.chain["genesis_hash"], "ether", 0.0)
     policy = EvmPolicy(caps, chosen["finality"], chosen["window"], 20, chosen["wait_s"])
     chain = EvmChain(rpc, identity, policy, SystemClock(), Quiet())
@@ -74,10 +85,12 @@ class Rig:
     unjournaled: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     sender: Sender | None = None
+    others: list[FaultProxy] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.workshop = Workshop(DEPLOYER, self.node.nonce())
-        self.proxy.before_send = self._watch
+        for proxy in (self.proxy, *self.others):
+            proxy.before_send = self._watch
 
     def usual(self) -> Rig:
         """Six actions: two contracts, one by CREATE2, and three calls that count."""
@@ -113,7 +126,13 @@ class Rig:
         journal = Journal(self.path)
         try:
             self.sender = make_sender(
-                self.proxy.url, self.plan, self.digest, wrap(journal), self.workshop, caps=self.caps, **settings
+                [p.url for p in (self.proxy, *self.others)],
+                self.plan,
+                self.digest,
+                wrap(journal),
+                self.workshop,
+                caps=self.caps,
+                **settings,
             )
             return self.sender.run()
         finally:
@@ -121,12 +140,13 @@ class Rig:
 
     def oracles(self, signatures: int | None = None, **settings: Any) -> None:
         """O1–O4 and O7: after the faults are gone, the run ends well, once, and the next sends nothing."""
-        self.proxy.clear()
+        for proxy in (self.proxy, *self.others):
+            proxy.clear()
         states = self.run(**settings)
         assert all(state.stage == "final" for state in states.values())
         assert self.node.nonce() - self.workshop.first == len(self.plan.actions), "O1"
         assert self.unjournaled == [], "O2"
-        assert self.proxy.sent, "O2 was held against nothing"
+        assert any(proxy.sent for proxy in (self.proxy, *self.others)), "O2 was held against nothing"
         for action in self.plan.actions:
             if action.address and action.source:
                 assert self.node.code(action.address) == self.workshop.source(action.source).runtime_code, "O3"
@@ -134,9 +154,9 @@ class Rig:
             assert int(self.node.call("eth_getStorageAt", address, "0x0", "latest"), 16) == count, "O3"
         data = self.path.read_bytes()
         assert read_rows(self.path, data)[2] == len(data), "O4"
-        sent = len(self.proxy.sent)
-        self.run()
-        assert len(self.proxy.sent) == sent, "O7"
+        sent = sum(len(proxy.sent) for proxy in (self.proxy, *self.others))
+        self.run(**settings)
+        assert sum(len(proxy.sent) for proxy in (self.proxy, *self.others)) == sent, "O7"
         assert self.path.read_bytes() == data, "O7"
         if signatures is not None:
             assert len(self.signed()) == signatures

@@ -51,7 +51,7 @@ def test_rows_are_chained(tmp_path: Path) -> None:
     assert [line["prev"] for line in lines] == [GENESIS, *(line["hash"] for line in lines[:-1])]
 
 
-def test_a_cut_at_every_byte_recovers_and_goes_on(tmp_path: Path) -> None:
+def test_52_a_cut_at_every_byte_recovers_and_goes_on(tmp_path: Path) -> None:
     data = written(tmp_path / "whole")
     ends = [i + 1 for i, byte in enumerate(data) if byte == 0x0A]
     path = tmp_path / "cut"
@@ -72,7 +72,7 @@ def test_a_cut_at_every_byte_recovers_and_goes_on(tmp_path: Path) -> None:
         ) == torn
 
 
-def test_every_flipped_bit_is_refused(tmp_path: Path) -> None:
+def test_53_every_flipped_bit_is_refused(tmp_path: Path) -> None:
     data = written(tmp_path / "j")
     for position in range(len(data)):
         for bit in range(8):
@@ -177,7 +177,9 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 
 @pytest.mark.parametrize("fault", ["no space", "short write", "fsync"])
-def test_a_row_that_may_not_be_durable_is_an_error_and_the_last_word(tmp_path: Path, disk: Disk, fault: str) -> None:
+def test_49_50_51_a_row_that_may_not_be_durable_is_an_error_and_the_last_word(
+    tmp_path: Path, disk: Disk, fault: str
+) -> None:
     journal = Journal(tmp_path / "j")
     journal.append("one", {})
     disk.write_error = errno.ENOSPC if fault == "no space" else None
@@ -255,7 +257,7 @@ for kind in ("two", "three"):
 """
 
 
-def test_a_real_limit_on_the_file_is_a_refused_row(tmp_path: Path) -> None:
+def test_49_a_real_limit_on_the_file_is_a_refused_row(tmp_path: Path) -> None:
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
     done = subprocess.run(
         [sys.executable, "-c", _LIMITED, str(tmp_path / "j")],

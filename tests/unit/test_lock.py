@@ -44,7 +44,7 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
         process.stdout.close()
 
 
-def test_a_second_run_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
+def test_54_a_second_run_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
     path = tmp_path / "base" / "lock"
     with holder(path) as process:
         with pytest.raises(TargetLocked) as caught, locked(path, "ship verify"):
@@ -81,7 +81,7 @@ def test_a_holder_that_has_not_written_yet_is_still_a_holder(tmp_path: Path) -> 
             pass
 
 
-def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
+def test_56_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FolderReadOnly) as caught, locked(tmp_path / "file" / "lock", "x"):
         pass

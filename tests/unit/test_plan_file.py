@@ -12,6 +12,7 @@ import pytest
 from chains.evm.actions import PlannedCheck, PlannedUnit
 from chains.evm.live import LiveUnit
 from pipeline.plan import Plan, PlanInvalid, PlanStale, live_digest, load_plan, refuse_stale, save_plan
+from pipeline.plan_text import render_plan
 from tests.support.anvil import DEPLOYER
 from tests.support.contracts import COUNTER, Workshop, tagged
 
@@ -145,3 +146,17 @@ def test_recorded_state_is_named_by_all_of_it() -> None:
     assert live_digest(live) == live_digest({"A": LiveUnit("A", address="0x1", created={"x": "0x1"})})
     others = [{}, {"A": LiveUnit("A")}, {"A": replace(live["A"], created={})}, {"B": LiveUnit("B")}]
     assert len({live_digest(o) for o in [live, *others]}) == 5  # type: ignore[arg-type, list-item]
+
+
+@pytest.mark.parametrize(
+    ("estimate", "said"),
+    [
+        ({"l1_fee_wei": "5000000000000000", "worst_l1_fee_wei": "10000000000000000"}, "about 0.005 ETH for the bytes"),
+        ({"l1_fee_wei": "5000000000000000", "l1_gas": 1234}, "(1,234 gas of the above)"),
+    ],
+)
+def test_the_plan_says_what_the_parent_chain_charges(estimate: dict[str, object], said: str) -> None:
+    costs = {"gas": 1, "base_fee_wei": "1", "max_fee_per_gas_wei": "2", "cost_wei": "3", "worst_cost_wei": "4"}
+    limits = {**BODY.limits, "gas_margin_bps": 2000}
+    text = render_plan(made(body=replace(BODY, limits=limits, estimate={**costs, **estimate})), "ETH")
+    assert said in text

@@ -88,7 +88,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("kind", UNKNOWN)
-def test_what_is_no_answer_is_unknown_and_never_shows_the_url(server: Hostile, kind: str) -> None:
+def test_71_what_is_no_answer_is_unknown_and_never_shows_the_url(server: Hostile, kind: str) -> None:
     server.play(UNKNOWN[kind])
     with pytest.raises(RpcUnknown) as caught:
         endpoint(server).batch(TWO)
@@ -98,7 +98,7 @@ def test_what_is_no_answer_is_unknown_and_never_shows_the_url(server: Hostile, k
 @pytest.mark.parametrize(
     "status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"]
 )
-def test_a_redirect_is_not_followed(server: Hostile, status: str) -> None:
+def test_68_a_redirect_is_not_followed(server: Hostile, status: str) -> None:
     with hostile() as elsewhere:
         elsewhere.play(good)
         server.play(lambda c: c.http(b"", status, f"location: {elsewhere.url}\r\n"))
@@ -107,7 +107,7 @@ def test_a_redirect_is_not_followed(server: Hostile, status: str) -> None:
         assert elsewhere.requests == []
 
 
-def test_a_reply_of_64_mib_is_cut_off(server: Hostile) -> None:
+def test_70_a_reply_of_64_mib_is_cut_off(server: Hostile) -> None:
     server.play(lambda c: c.http(b'"' + b"x" * (64 * 1024 * 1024) + b'"'))
     with pytest.raises(RpcUnknown, match="larger than"):
         endpoint(server, 10.0).batch(ONE)
@@ -130,7 +130,7 @@ def test_a_gzip_bomb_is_cut_off(server: Hostile, monkeypatch: pytest.MonkeyPatch
         pytest.param(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 200, id="headers without end"),
     ],
 )
-def test_a_drip_does_not_hold_the_run(server: Hostile, drip: bytes) -> None:
+def test_70_a_drip_does_not_hold_the_run(server: Hostile, drip: bytes) -> None:
     server.play(lambda c: c.drip(drip, 0.02))
     began = time.monotonic()
     with pytest.raises(RpcUnknown):
@@ -138,7 +138,7 @@ def test_a_drip_does_not_hold_the_run(server: Hostile, drip: bytes) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_a_dripping_body_does_not_hold_the_run(server: Hostile) -> None:
+def test_70_a_dripping_body_does_not_hold_the_run(server: Hostile) -> None:
     def script(client: Client) -> None:
         client.raw(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
         client.drip(b" " * 1000, 0.02)
@@ -178,7 +178,7 @@ def _fault(error: Any) -> Any:
     return lambda c: c.json({"jsonrpc": "2.0", "id": c.body["id"], "error": error})
 
 
-def test_an_error_object_is_a_fault_with_its_text_escaped(server: Hostile) -> None:
+def test_72_an_error_object_is_a_fault_with_its_text_escaped(server: Hostile) -> None:
     server.play(_fault({"code": -32000, "message": "nope\x1b[2J\r\n\u202eevil\x00", "data": "0x08c379a0"}))
     (answer,) = endpoint(server).batch(ONE)
     assert isinstance(answer, RpcFault)

@@ -190,7 +190,7 @@ def test_a_chain_of_ones_own(project: Project) -> None:
     assert (chain.chain_id, chain.fee_model, chain.genesis) == (4242, "legacy", None)
 
 
-def test_a_metadata_host_is_allowed_by_name_only(project: Project) -> None:
+def test_69_a_metadata_host_is_allowed_by_name_only(project: Project) -> None:
     text = BASE.replace('"env:BASE_RPC_URL"', '"http://169.254.1.1:8545"')
     (project.root / "manifests" / "base.toml").write_text(text)
     with pytest.raises(ShipError) as caught:
