@@ -28,9 +28,9 @@ __all__ = ["Adopted", "NotAdopted", "adopt"]
 
 
 class NotAdopted(Refused):
-    """SHIP-U05: nobody said yes."""
+    """SHIP-H05: nobody said yes."""
 
-    code = "SHIP-U05"
+    code = "SHIP-H05"
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ __all__ = ["Claim", "Claims", "FileUnreadable", "Reader", "WrongNetwork"]
 
 
 class FileUnreadable(Refused):
-    """SHIP-U01: a file of deployments that cannot be read, or is of no kind known here."""
+    """SHIP-H01: a file of deployments that cannot be read, or is of no kind known here."""
 
-    code = "SHIP-U01"
+    code = "SHIP-H01"
 
 
 class WrongNetwork(Refused):
-    """SHIP-U02: a file is about another chain than the target."""
+    """SHIP-H02: a file is about another chain than the target."""
 
-    code = "SHIP-U02"
+    code = "SHIP-H02"
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ __all__ = ["AdoptOptions", "Result", "adopt_project"]
 
 
 class BadAs(Refused):
-    """SHIP-U07: ``--as`` is not NAME=ADDRESS."""
+    """SHIP-H07: ``--as`` is not NAME=ADDRESS."""
 
-    code = "SHIP-U07"
+    code = "SHIP-H07"
 
 
 @dataclass(frozen=True)

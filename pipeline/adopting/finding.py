@@ -25,21 +25,21 @@ __all__ = ["Adoption", "CannotAdopt", "NothingToAdopt", "PlanInTheWay", "find"]
 
 
 class CannotAdopt(Refused):
-    """SHIP-U03: something that was named is not proven to be what the project says."""
+    """SHIP-H03: something that was named is not proven to be what the project says."""
 
-    code = "SHIP-U03"
+    code = "SHIP-H03"
 
 
 class NothingToAdopt(Refused):
-    """SHIP-U04: no unit of the project was found among what the files name."""
+    """SHIP-H04: no unit of the project was found among what the files name."""
 
-    code = "SHIP-U04"
+    code = "SHIP-H04"
 
 
 class PlanInTheWay(Refused):
-    """SHIP-U06: a deployment to the target is unfinished."""
+    """SHIP-H06: a deployment to the target is unfinished."""
 
-    code = "SHIP-U06"
+    code = "SHIP-H06"
 
 
 @dataclass(frozen=True)

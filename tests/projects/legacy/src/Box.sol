@@ -17,7 +17,7 @@ contract Box {
     }
 
     function initialize(address owner_, uint256 content_) external {
-        require(owner == address(0), "initialized");
+        require(address(this) != self && owner == address(0), "initialized");
         require(content_ <= limit, "too much");
         owner = owner_;
         content = content_;
