@@ -7,6 +7,7 @@ has its own memory and descriptors, and SIGKILL ends it wherever it is.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import queue
@@ -115,7 +116,7 @@ def _become(job: dict[str, object]) -> NoReturn:
 
 
 def _serve() -> None:
-
+    importlib.import_module("tests.support.runner")  # what every child needs, once
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
