@@ -30,9 +30,9 @@ __all__ = ["Danger", "Examined", "UnsafeUpgrade", "examine"]
 
 
 class UnsafeUpgrade(Refused):
-    """SHIP-U01: a proxy would be unsafe after the plan."""
+    """SHIP-U20: a proxy would be unsafe after the plan."""
 
-    code = "SHIP-U01"
+    code = "SHIP-U20"
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ _CREATED_TOPIC = "0x" + keccak256(b"ContractCreation(address)").hex()
 
 
 class OtherCodeThere(NeedsPerson):
-    """SHIP-E32: something else already lies where a contract of the plan is to go."""
+    """SHIP-E62: something else already lies where a contract of the plan is to go."""
 
-    code = "SHIP-E32"
+    code = "SHIP-E62"
 
 
 def already_there(node: Node, artifact: Artifact, action: Action) -> bool:

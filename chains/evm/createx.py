@@ -50,9 +50,9 @@ _SELECTORS = {
 
 
 class SaltRefused(Refused):
-    """SHIP-E30: a salt CreateX would revert on, or would not keep for this sender."""
+    """SHIP-E60: a salt CreateX would revert on, or would not keep for this sender."""
 
-    code = "SHIP-E30"
+    code = "SHIP-E60"
 
 
 @dataclass(frozen=True)

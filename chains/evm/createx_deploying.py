@@ -25,21 +25,21 @@ State = Literal["there", "missing", "unfunded"]
 
 
 class PresignedUnusable(Refused):
-    """SHIP-E33: the presigned transaction cannot put CreateX on this chain."""
+    """SHIP-E63: the presigned transaction cannot put CreateX on this chain."""
 
-    code = "SHIP-E33"
+    code = "SHIP-E63"
 
 
 class CreateXStrange(NeedsPerson):
-    """SHIP-E34: something that is not CreateX lies at its address."""
+    """SHIP-E64: something that is not CreateX lies at its address."""
 
-    code = "SHIP-E34"
+    code = "SHIP-E64"
 
 
 class CreateXPending(Resumable):
-    """SHIP-E35: the presigned transaction is not mined yet."""
+    """SHIP-E65: the presigned transaction is not mined yet."""
 
-    code = "SHIP-E35"
+    code = "SHIP-E65"
 
 
 @dataclass(frozen=True)

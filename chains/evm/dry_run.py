@@ -20,9 +20,9 @@ __all__ = ["Created", "ScriptRefused", "ScriptTransaction", "creation_of", "read
 
 
 class ScriptRefused(Refused):
-    """SHIP-E38: a script's dry run cannot become part of a plan."""
+    """SHIP-E68: a script's dry run cannot become part of a plan."""
 
-    code = "SHIP-E38"
+    code = "SHIP-E68"
 
 
 @dataclass(frozen=True)

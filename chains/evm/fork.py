@@ -27,7 +27,7 @@ from chains.evm.simulate import Outcome, Simulated, SimulationUnsupported, fille
 from chains.rpc import Endpoint, Rpc, RpcDown, RpcFault, RpcUnknown
 from chains.tools import base_environment
 
-__all__ = ["simulate_on_fork"]
+__all__ = ["private_fork", "simulate_on_fork"]
 
 _START_S = 60.0
 _MINE_S = 60.0
@@ -59,6 +59,13 @@ def simulate_on_fork(
         except (RpcUnknown, ValueError, KeyError, TypeError) as error:
             raise SimulationUnsupported(f"the anvil fork gave no usable answer: {error}") from error
     return filled_in(actions, checks, outcomes, gas_margin_bps=gas_margin_bps, abis=abis)
+
+
+@contextmanager
+def private_fork(rpc: Rpc, anvil: Path, block_number: int, clock: Clock) -> Iterator[Endpoint]:
+    """A fork of the chain at a block, on which anybody may send as anybody. Raises ``SimulationUnsupported``."""
+    with _relay(rpc) as url, _fork(anvil, url, block_number, clock) as endpoint:
+        yield endpoint
 
 
 class _Fork:

@@ -1,13 +1,15 @@
-"""A JSON-RPC server on a loopback port: programs of others (forge, anvil) reach a chain through it.
+"""A JSON-RPC server on a loopback port: forge reaches a chain through it.
 
-So that no program's argument list or cache holds an endpoint's URL, which may hold a key, and so that what may be asked of
-the chain is decided here: reads are passed on, everything else goes to a handler of the caller's.
+So that its argument list and cache hold no endpoint's URL, which may hold a key, and so that what may be asked of the chain
+is decided here: reads are passed on, some methods go to a handler of the caller's, the rest is refused. The URL's path
+cannot be guessed: not every program of this machine may ask for signatures.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
@@ -36,12 +38,13 @@ _NO_SUCH_METHOD = -32601
 @contextlib.contextmanager
 def loopback(rpc: Rpc, handlers: Mapping[str, Handler] | None = None, *, port: int = 0) -> Iterator[str]:
     """Serve ``rpc``'s chain until the block ends; gives the URL. ``handlers`` answer methods by name, before the reads."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), _server(_Turns(rpc), handlers or {}))
+    path = secrets.token_urlsafe(16)
+    server = ThreadingHTTPServer(("127.0.0.1", port), _server(_Turns(rpc), handlers or {}, path))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="loopback", daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http://127.0.0.1:{server.server_address[1]}/{path}"
     finally:
         server.shutdown()
         server.server_close()
@@ -60,14 +63,15 @@ class _Turns:
             return self._rpc.read(method, params)
 
 
-def _server(rpc: _Turns, handlers: Mapping[str, Handler]) -> type[BaseHTTPRequestHandler]:
+def _server(rpc: _Turns, handlers: Mapping[str, Handler], path: str) -> type[BaseHTTPRequestHandler]:
     class Server(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             length = int(self.headers.get("content-length") or 0)
             # A page in somebody's browser must not reach the signer: it cannot leave these two out or set this one.
-            if length > _MAX_BODY_BYTES or self.headers.get("origin") or not self._own_host():
+            refused = self.headers.get("origin") or not self._own_host() or self.path != f"/{path}"
+            if length > _MAX_BODY_BYTES or refused:
                 self._reply(403, b"")
                 return
             try:

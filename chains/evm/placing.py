@@ -35,9 +35,9 @@ __all__ = ["FactoryMissing", "Place", "chosen_salt", "place", "require_factory",
 
 
 class FactoryMissing(Refused):
-    """SHIP-E31: the chain lacks the factory a salted address needs, or has other code in its place."""
+    """SHIP-E61: the chain lacks the factory a salted address needs, or has other code in its place."""
 
-    code = "SHIP-E31"
+    code = "SHIP-E61"
 
 
 @dataclass(frozen=True)

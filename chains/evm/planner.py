@@ -61,9 +61,9 @@ class LiveStateDrifted(NeedsPerson):
 
 
 class AddressTakenTwice(Refused):
-    """SHIP-E36: two units are to lie at one address."""
+    """SHIP-E66: two units are to lie at one address."""
 
-    code = "SHIP-E36"
+    code = "SHIP-E66"
 
 
 class TargetMissing(Refused):

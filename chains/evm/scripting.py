@@ -14,8 +14,11 @@ from chains.errors import printable
 from chains.evm.actions import Action
 from chains.evm.artifacts import Artifact
 from chains.evm.dry_run import Created, ScriptRefused, ScriptTransaction, creation_of, read_dry_run
-from chains.evm.forking import apply_actions, forked
+from chains.evm.fork import private_fork
+from chains.evm.forking import ForkFailed, apply_actions
 from chains.evm.foundry import Workspace
+from chains.evm.node import Node
+from chains.evm.simulate import SimulationUnsupported
 from chains.evm.units import ScriptUnit
 from chains.processes import run_tool
 from chains.rpc import Rpc
@@ -55,9 +58,7 @@ class ForgeScripts:
         self.progress.note(f"forge runs {unit.source} dry, on a private copy of the chain")
         folder = Path(tempfile.mkdtemp(prefix="ship-script-"))
         try:
-            with forked(self.rpc, self.anvil, self.clock) as fork:
-                apply_actions(fork, actions, self.sender)
-                self._forge(unit, fork.endpoints[0].url, folder, addresses)
+            self._on_a_fork(unit, actions, addresses, folder)
             file = Path(unit.source.rpartition(":")[0]).name
             found = folder / file / str(self.chain_id) / "dry-run" / "run-latest.json"
             if not found.exists():
@@ -71,6 +72,21 @@ class ForgeScripts:
             return read_dry_run(found, sender=self.sender, chain_id=self.chain_id)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _on_a_fork(
+        self, unit: ScriptUnit, actions: Sequence[Action], addresses: Mapping[str, str], folder: Path
+    ) -> None:
+        head = Node(self.rpc).account(self.sender)[2]
+        try:
+            with private_fork(self.rpc, self.anvil, head.number, self.clock) as endpoint:
+                apply_actions(Rpc([endpoint], clock=self.clock), actions, self.sender)
+                self._forge(unit, endpoint.url, folder, addresses)
+        except SimulationUnsupported as error:
+            raise ForkFailed(
+                f"{unit.name}: {error}",
+                done="Nothing was sent.",
+                remedy="Run `ship doctor`; the endpoint must serve the state of its latest block.",
+            ) from error
 
     def _forge(self, unit: ScriptUnit, url: str, broadcast: Path, addresses: Mapping[str, str]) -> None:
         root = self.workspace.root

@@ -224,7 +224,7 @@ def test_the_same_code_made_with_other_arguments_needs_a_person(
     _deploy_by_hand(project, fee, owner)
     outcome, said = project.deploy()
     assert (outcome.exit_code, outcome.sent) == (4, 0), said
-    assert "SHIP-E32" in said
+    assert "SHIP-E62" in said
 
 
 def test_other_code_at_the_address_needs_a_person(small: Callable[..., Any]) -> None:
@@ -245,7 +245,7 @@ def test_a_chain_without_createx_is_refused_with_the_way_to_get_it(
     )
     outcome, said = project.deploy("bare")
     assert (outcome.exit_code, outcome.sent) == (2, 0)
-    assert "SHIP-E31" in said
+    assert "SHIP-E61" in said
     assert "ship createx" in said
 
 

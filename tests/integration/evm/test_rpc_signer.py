@@ -84,7 +84,7 @@ class Serving:
     @property
     def url(self) -> str:
         while self.thread.is_alive():
-            if match := re.search(r"serving at (http://127\.0\.0\.1:\d+);", self.said.getvalue()):
+            if match := re.search(r"serving at (http://127\.0\.0\.1:\d+/\S+);", self.said.getvalue()):
                 return match[1]
             self.thread.join(0.05)
         raise AssertionError(self.said.getvalue())
@@ -170,6 +170,7 @@ def test_the_server_is_not_for_web_pages(anvil: Callable[..., Any]) -> None:
         assert http.request("POST", url, body=body).status == 200
         assert http.request("POST", url, body=body, headers={"origin": "https://example.org"}).status == 403
         assert http.request("POST", url, body=body, headers={"host": "example.org:80"}).status == 403
+        assert http.request("POST", url.rpartition("/")[0], body=body).status == 403
         assert http.request("POST", url, body="{").status == 400
         http.clear()
 

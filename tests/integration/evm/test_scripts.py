@@ -137,7 +137,7 @@ def test_what_cannot_be_planned_is_refused_with_the_reason(
         assert outcome.exit_code == 0, said
         return
     assert (outcome.exit_code, outcome.sent) == (2, 0), said
-    assert "SHIP-E38" in said
+    assert "SHIP-E68" in said
     assert words in said
 
 

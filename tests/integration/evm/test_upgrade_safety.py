@@ -64,7 +64,7 @@ def box(small: Callable[..., Any]) -> Any:
 def refused(project: Any) -> str:
     outcome, said = project.deploy()
     assert (outcome.exit_code, outcome.sent) == (2, 0), said
-    assert "SHIP-U01" in said
+    assert "SHIP-U20" in said
     return str(said)
 
 
