@@ -17,7 +17,7 @@ from chains.evm.live import LiveUnit
 from chains.evm.node import Node
 from chains.evm.probing import Probe, Probed, probe
 from chains.evm.simulate import SimulationUnsupported
-from chains.evm.units import DEPLOYER, ContractUnit, Ref
+from chains.evm.units import ContractUnit
 from chains.evm.verify.bytecode import init_code
 from chains.evm.way_back import way_back
 from pipeline.bundle import Bundle, load_bundle
@@ -202,13 +202,14 @@ class _Examiner:
             self.found.proven.append(f"{unit.name}: can be upgraded again by the same authority, and back")
 
     def _authority(self, unit: ContractUnit) -> str:
-        """Who upgrades: named addresses and units; the deployer where none is."""
-        if unit.authority is None or unit.authority == DEPLOYER:
+        """Who makes the upgrade call in the end, as the plan has it: the deployer, a Safe, or the last timelock before it."""
+        live = self.live[unit.name]
+        direct = {a.lower() for a in (live.address, live.admin, live.beacon) if a}
+        made = [a for a in self.plan.body.actions if a.unit == unit.name and a.id.startswith(f"{unit.name}.upgrade")]
+        if not made or made[-1].to is None:
             return self.plan.body.deployer
-        if isinstance(unit.authority, Ref):
-            after = {planned.name: planned.after for planned in self.plan.body.units}
-            return str(after[unit.authority.unit][unit.authority.part])
-        return str(unit.authority)
+        last = made[-1]
+        return last.by or self.plan.body.deployer if str(last.to).lower() in direct else str(last.to)
 
     def _init_code(self, address: str) -> bytes | None:
         """The init code of a contract this or an earlier plan made."""
