@@ -21,9 +21,9 @@ _SIGNATURE_KEYS = ("signature", "data")
 
 
 class SignaturesRefused(Refused):
-    """SHIP-G01: a file of signatures does not fit the proposals that are open."""
+    """SHIP-X01: a file of signatures does not fit the proposals that are open."""
 
-    code = "SHIP-G01"
+    code = "SHIP-X01"
 
 
 @dataclass(frozen=True)

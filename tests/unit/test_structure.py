@@ -64,3 +64,19 @@ def test_every_command_named_in_help_exists() -> None:
     for name, (module, text) in COMMANDS.items():
         assert importlib.import_module(module).command.name == name
         assert text.endswith(".")
+
+
+def test_every_error_code_names_one_class() -> None:
+    """Codes are what scripts and people look errors up by."""
+    owners: dict[str, list[str]] = {}
+    for package in ("chains", "pipeline"):
+        for file in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if not isinstance(node, ast.ClassDef):
+                    continue
+                for item in node.body:
+                    target = item.targets[0] if isinstance(item, ast.Assign) else getattr(item, "target", None)
+                    if isinstance(target, ast.Name) and target.id == "code" and isinstance(item.value, ast.Constant):  # type: ignore[union-attr]
+                        owners.setdefault(str(item.value.value), []).append(node.name)  # type: ignore[union-attr]
+    assert len(owners) > 100
+    assert {code: classes for code, classes in owners.items() if len(classes) > 1} == {}
