@@ -21,9 +21,9 @@ _SIGNATURE_KEYS = ("signature", "data")
 
 
 class SignaturesRefused(Refused):
-    """SHIP-X01: a file of signatures does not fit the proposals that are open."""
+    """SHIP-W01: a file of signatures does not fit the proposals that are open."""
 
-    code = "SHIP-X01"
+    code = "SHIP-W01"
 
 
 @dataclass(frozen=True)
