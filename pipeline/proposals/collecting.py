@@ -21,9 +21,9 @@ _SIGNATURE_KEYS = ("signature", "data")
 
 
 class SignaturesRefused(Refused):
-    """SHIP-W01: a file of signatures does not fit the proposals that are open."""
+    """SHIP-K01: a file of signatures does not fit the proposals that are open."""
 
-    code = "SHIP-W01"
+    code = "SHIP-K01"
 
 
 @dataclass(frozen=True)
