@@ -52,7 +52,7 @@ KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f
 ZERO = "0x0000000000000000000000000000000000000000"
 
 
-def write_project(root: Path, *, count: int, chained: bool, endpoints: list[str]) -> None:
+def write_project(root: Path, *, count: int, chained: bool, endpoints: list[list[str]]) -> None:
     """A Foundry project with a forge script and a ship.toml that deploy the same contracts; one target an endpoint."""
     for folder in ("src", "script", "manifests"):
         (root / folder).mkdir(parents=True)
@@ -65,11 +65,11 @@ def write_project(root: Path, *, count: int, chained: bool, endpoints: list[str]
         before = f"${{contracts.Link{number - 1}}}" if chained and number else ZERO
         lines += [f"[contracts.Link{number}]", 'source = "src/Link.sol:Link"', f'args = ["{before}"]']
     (root / "ship.toml").write_text("\n".join(lines) + "\n")
-    for number, url in enumerate(endpoints):
+    for number, urls in enumerate(endpoints):
         (root / "manifests" / f"chain{number}.toml").write_text(
             "schema = 1\n"
             f'chain = {{ name = "bench{number}", id = {FIRST_CHAIN_ID + number}, block-time-ms = 2000 }}\n'
-            f'[rpc]\nendpoints = ["{url}"]\n'
+            f"[rpc]\nendpoints = {json.dumps(urls)}\n"
             '[signer]\nbackend = "keystore"\nfile = "key.json"\npassword = "file:password"\n'
             "[policy]\nwindow = 1000\nwait-s = 240\nfinality = 1\n"
         )

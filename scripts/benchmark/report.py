@@ -43,6 +43,13 @@ def _median(runs: Sequence[Run], figure: str) -> float:
     return statistics.median(getattr(run, figure) for run in runs)
 
 
+def _ratio(runs: Sequence[Run], base: Sequence[Run], figure: str) -> str:
+    """Of medians; nothing where either did not finish."""
+    if not all(run.finished for run in (*runs, *base)):
+        return "–"
+    return f"{_median(runs, figure) / _median(base, figure):.2f}"
+
+
 def write_report(folder: Path, scenarios: Sequence[Scenario], results: Results) -> None:
     """``benchmark.md`` and ``benchmark.png`` into ``folder``."""
     (folder / "benchmark.md").write_text(_table(scenarios, results))
@@ -55,7 +62,7 @@ def _table(scenarios: Sequence[Scenario], results: Results) -> str:
         "",
         "Made by `scripts/bench`: whole processes, start-up included, from compiled sources until every transaction has its",
         "receipt, on anvil with two-second blocks; the tools in turn in one run, medians of the repeats. Waits for finality beyond the",
-        "including block are left out on both sides. The ratios are ship ÷ forge script of the same run. ship puts many JSON-RPC",
+        "including block are left out on both sides; ship has two endpoints a chain, as it asks for. The ratios are ship ÷ forge script of the same run. ship puts many JSON-RPC",
         "calls into one HTTP request, forge one; both are counted. ship runs with `window = 1000`, as anvil takes any number of",
         "pending transactions; the default for public nodes is 16.",
         "",
@@ -72,8 +79,8 @@ def _table(scenarios: Sequence[Scenario], results: Results) -> str:
             wall, http = _median(runs, "wall_s"), _median(runs, "http")
             fine = sum(run.finished for run in runs)
             lines.append(
-                f"| {scenario.title} | {tool} | {fine} of {len(runs)} | {wall:.1f} | {wall / _median(base, 'wall_s'):.2f} | "
-                f"{_median(runs, 'blocks'):g} | {http:g} | {http / _median(base, 'http'):.2f} | {_median(runs, 'calls'):g} | "
+                f"| {scenario.title} | {tool} | {fine} of {len(runs)} | {wall:.1f} | {_ratio(runs, base, 'wall_s')} | "
+                f"{_median(runs, 'blocks'):g} | {http:g} | {_ratio(runs, base, 'http')} | {_median(runs, 'calls'):g} | "
                 f"{_median(runs, 'memory_mib'):g} |"
             )
     return "\n".join(lines) + "\n"
@@ -89,7 +96,10 @@ def _plot(path: Path, scenarios: Sequence[Scenario], results: Results) -> None:
     tools = [tool for tool in next(iter(results.values())) if tool != "forge script --slow"]
     for axis, figure_name, title in ((axes[0], "wall_s", "wall seconds"), (axes[1], "http", "HTTP requests (log)")):
         for offset, tool in enumerate(tools):
-            heights = [_median(results[s.name][tool], figure_name) for s in scenarios]
+            heights = [
+                _median(results[s.name][tool], figure_name) if all(r.finished for r in results[s.name][tool]) else 0
+                for s in scenarios
+            ]
             places = [n + (offset - 0.5) * 0.38 for n in range(len(scenarios))]
             axis.bar(places, heights, width=0.36, label=tool)
         axis.set_xticks(range(len(scenarios)), [s.name for s in scenarios])
