@@ -349,8 +349,3 @@ def explain_revert(data: bytes, abis: Iterable[Sequence[Mapping[str, Any]]]) -> 
                 shown = ", ".join(f"{i.name or i.type}={jsonable(v)}" for i, v in zip(inputs, values, strict=True))
                 return printable(f"reverted: {entry['name']}({shown})", 600)
     return f"reverted with unknown data 0x{data[:64].hex()}{'…' if len(data) > 64 else ''}"
-
-
-def address_or_none(word: bytes) -> str | None:
-    """The address in a 32-byte word (a storage slot), ``None`` for zero."""
-    return checksum(word[-20:]) if any(word[-20:]) else None

@@ -257,7 +257,3 @@ class EvmPlan:
             proposals=tuple(Proposal.from_json(p) for p in data.get("proposals", ())),
             handover=data.get("handover"),
         )
-
-    @property
-    def first_nonce(self) -> int | None:
-        return self.actions[0].nonce if self.actions else None

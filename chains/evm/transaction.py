@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import rlp
@@ -71,9 +71,6 @@ class UnsignedTransaction:
         else:
             raw = b"\x02" + rlp.encode([*self._fields(), y_parity, r, s])
         return SignedTransaction(raw, "0x" + keccak256(raw).hex())
-
-    def with_fees(self, fees: Fees) -> UnsignedTransaction:
-        return replace(self, fees=fees)
 
 
 @dataclass(frozen=True)

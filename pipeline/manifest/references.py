@@ -28,7 +28,6 @@ from chains.evm.units import DEPLOYER, Read, Ref, Value
 from pipeline.manifest.errors import (
     BadReference,
     BadSignature,
-    ManifestInvalid,
     MissingParam,
     UnknownReference,
     did_you_mean,
@@ -236,12 +235,3 @@ def written(value: Value) -> Any:
     if isinstance(value, tuple):
         return [written(item) for item in value]
     return value
-
-
-def collect(problems: list[ManifestInvalid], make: Callable[[], Value], default: Value) -> Value:
-    """``make()``, or ``default`` with what it raised added to ``problems``: to report several at once."""
-    try:
-        return make()
-    except ManifestInvalid as problem:
-        problems.append(problem)
-        return default

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -21,6 +20,7 @@ from chains.evm.sources import SourceAmbiguous, SourceNotDeployable, SourceUnkno
 from chains.tools import compiler_store
 from pipeline.building import Built
 from pipeline.bundle import load_bundle
+from tests.support.missing import missing
 
 Project = Callable[..., Path]
 MakeBundle = Callable[..., Built]
@@ -148,7 +148,7 @@ def test_a_compile_error_is_shown_in_the_compilers_words(project: Project, make_
 
 def test_a_missing_compiler_is_named(project: Project, make_bundle: MakeBundle) -> None:
     if compiler_store(Path.cwd()) is None:
-        pytest.skip("forge fetches what is missing")
+        missing("there is no compiler store: forge would fetch what is missing")
     root = project({"src/A.sol": HEAD + "pragma solidity =0.4.1;\ncontract A {}\n"}, foundry="[profile.default]\n")
     with pytest.raises(CompilerMissing, match=r"0\.4\.1"):
         make_bundle(root)
@@ -228,7 +228,7 @@ def test_immutables_are_listed_and_zero_in_the_runtime_code(project: Project, ma
 def test_the_kept_input_alone_gives_the_same_code_again(project: Project, make_bundle: MakeBundle) -> None:
     home = compiler_store(Path.cwd())
     if home is None:
-        pytest.skip("needs a solc to call by itself")
+        missing("needs a solc to call by itself")
     files = {**TWO_COMPILERS, "src/L.sol": LIBRARY}
     bundle = make_bundle(project(files, foundry=TWO_SETTINGS)).bundle
     for source in bundle.sources:
@@ -259,9 +259,7 @@ def test_uniswap_v2_comes_out_as_it_is_on_mainnet(forge: None, tmp_path: Path, m
     """The router has the pair's init code hash built in; it includes the metadata, so every setting must be right."""
     packages = REPOSITORY / "tests/projects/uniswap-v2"
     if not (packages / "contracts").is_dir():
-        if os.environ.get("CI") == "true":
-            pytest.fail("run `npm ci` in tests/projects/uniswap-v2")
-        pytest.skip("npm packages are not installed")
+        missing("run scripts/setup: tests/projects/uniswap-v2 lacks its npm packages")
     root = tmp_path / "uniswap"
     shutil.copytree(packages, root, ignore=shutil.ignore_patterns(".ship", "out", "cache", "node_modules"))
     bundle = make_bundle(root, "contracts/UniswapV2Factory.sol:UniswapV2Factory").bundle

@@ -58,7 +58,7 @@ def test_a_plan_has_gas_cost_and_what_it_was_made_from(node: Anvil, proxy: Fault
     assert all(21_000 < a.gas_estimate < a.gas_limit for a in made.actions)
     assert made.limits["max_fee_per_gas_wei"] == str(10**11)
     assert int(made.estimate["worst_cost_wei"]) >= int(made.estimate["cost_wei"]) > 0
-    assert made.observed["nonce"] == made.first_nonce
+    assert made.observed["nonce"] == made.actions[0].nonce
     assert EvmPlan.from_json(made.to_json()) == made
     assert proxy.sent == []
 

@@ -143,7 +143,7 @@ def test_one_transaction_may_not_cost_more_than_the_plan() -> None:
     plan, action, unsigned = made(max_cost_wei=str(100_000 * 100 + 7))
     assert signer(LocalKey(KEY, "x"), plan).sign(unsigned, action)
     with pytest.raises(PolicyRefused, match="max_cost_wei"):
-        signer(LocalKey(KEY, "x"), plan).sign(unsigned.with_fees(Fees(101, 10)), action)
+        signer(LocalKey(KEY, "x"), plan).sign(replace(unsigned, fees=Fees(101, 10)), action)
 
 
 def test_a_key_never_shows_itself() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,9 +111,9 @@ def test_signing_hash_covers_every_field() -> None:
         UnsignedTransaction(1, 2, DEPLOYER, 9, b"\x04", 50_000, Fees(6, 5)),
         UnsignedTransaction(1, 2, DEPLOYER, 3, b"\x09", 50_000, Fees(6, 5)),
         UnsignedTransaction(1, 2, DEPLOYER, 3, b"\x04", 90_000, Fees(6, 5)),
-        base.with_fees(Fees(9, 5)),
-        base.with_fees(Fees(6, 4)),
-        base.with_fees(Fees(6, None)),
+        replace(base, fees=Fees(9, 5)),
+        replace(base, fees=Fees(6, 4)),
+        replace(base, fees=Fees(6, None)),
     ]
     assert len({t.signing_hash() for t in [base, *others]}) == 10
     assert keccak256(base.payload()) == base.signing_hash()

@@ -21,6 +21,7 @@ from pipeline.exporting.safe_deployments import write_safe_deployments
 from pipeline.exporting.solidity import write_solidity
 from pipeline.exporting.superchain import write_superchain
 from pipeline.exporting.typescript import write_typescript
+from tests.support.missing import missing
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -143,7 +144,7 @@ def test_the_solidity_library_compiles(book: Book, tmp_path: Path) -> None:
 def test_the_typescript_module_parses_once_its_types_are_taken_away(book: Book, tmp_path: Path) -> None:
     node = shutil.which("node")
     if node is None:
-        pytest.skip("node is not here")
+        missing("node is not here")
     text = write_typescript(book)["addresses.ts"]
     plain = re.sub(r"^export type .*$", "", text.replace("} as const;", "};"), flags=re.MULTILINE)
     file = tmp_path / "addresses.mjs"
