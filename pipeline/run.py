@@ -23,7 +23,7 @@ from pipeline.outcome import Outcome, UnitOutcome
 from pipeline.plan import Plan, load_plan
 from pipeline.rpc_signer import ScriptServer
 from pipeline.session import Session, open_session
-from pipeline.signing.opening import PasswordSource
+from pipeline.signing.context import PasswordSource
 from pipeline.step import Runner, Skip
 from pipeline.steps.approve import Approve
 from pipeline.steps.arguments import CheckArguments

@@ -39,7 +39,7 @@ def resolved(project: Project, target: Target) -> dict[str, Any]:
         "gates": target.units.spec.gates.model_dump(mode="json", by_alias=True, exclude_none=True),
         "units": _units(evm_units(project, target)),
         "policy": spec.policy.model_dump(mode="json", by_alias=True, exclude={"finality"}),
-        "signer": spec.signer.model_dump(mode="json", by_alias=True) if spec.signer else None,
+        "signer": spec.signer.model_dump(mode="json", by_alias=True, exclude_none=True) if spec.signer else None,
         "rpc": spec.rpc.model_dump(mode="json", by_alias=True),
         "verify": spec.verify.model_dump(mode="json", by_alias=True),
     }

@@ -10,6 +10,7 @@ from pipeline.manifest.overrides import Overridden
 from pipeline.manifest.positions import Path
 from pipeline.manifest.references import Scope, resolve
 from pipeline.manifest.secret_names import SCHEMES
+from pipeline.manifest.signer_spec import signer_problems
 from pipeline.manifest.target_spec import TargetSpec
 from pipeline.manifest.urls import forbidden_host
 from pipeline.manifest.validation import Locate
@@ -50,6 +51,8 @@ def _hosts(spec: TargetSpec, locate: Locate) -> Iterator[ManifestInvalid]:
         *((("rpc", "endpoints", n), url) for n, url in enumerate(spec.rpc.endpoints)),
         *((("rpc", "submit", n), url) for n, url in enumerate(spec.rpc.submit)),
     ]
+    if spec.signer is not None and spec.signer.url:
+        urls.append((("signer", "url"), spec.signer.url))
     for name in ("etherscan", "sourcify", "blockscout"):
         explorer = getattr(spec.verify, name)
         if explorer is not None and explorer.url:
@@ -74,9 +77,4 @@ def _policy(spec: TargetSpec, locate: Locate) -> Iterator[ManifestInvalid]:
         )
     if spec.signer is None:
         return
-    if spec.signer.backend == "keystore" and spec.signer.file is None:
-        yield Contradiction(
-            "A keystore signer needs its file.",
-            remedy='Add file = "~/.ship/keys/deployer.json" under [signer], or run "ship signer new".',
-            where=locate(("signer", "backend")),
-        )
+    yield from signer_problems(spec.signer, locate)

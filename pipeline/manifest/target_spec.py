@@ -8,14 +8,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.manifest.fields import (
-    Address,
     Amount,
     Argument,
     BasisPoints,
     Endpoint,
     Finality,
     HexHash,
-    KeystorePath,
     Name,
     Schema1,
     SecretReference,
@@ -23,6 +21,7 @@ from pipeline.manifest.fields import (
     Url,
     refuse,
 )
+from pipeline.manifest.signer_spec import SignerSpec
 from pipeline.manifest.spec import CheckSpec
 
 __all__ = [
@@ -32,7 +31,6 @@ __all__ = [
     "PolicySpec",
     "RpcSpec",
     "SafeSpec",
-    "SignerSpec",
     "TargetSpec",
     "VerifySpec",
 ]
@@ -68,30 +66,6 @@ class RpcSpec(Spec):
         default=False, description="Whether the public endpoints get a transaction that no relay took."
     )
     timeout_s: int = Field(default=20, ge=1, le=600, description="How long one request may take, in seconds.")
-
-
-class SignerSpec(Spec):
-    """``[signer]``: who signs. The key itself never stands here."""
-
-    backend: Literal[
-        "keystore",
-        "development",
-        "aws-kms",
-        "gcp-kms",
-        "azure-kv",
-        "pkcs11",
-        "vault",
-        "remote",
-        "offline",
-        "safe",
-        "squads",
-    ] = Field(description="Where the key is held.")
-    key: str | None = Field(default=None, min_length=1, max_length=2_000, description="The backend's name of the key.")
-    file: KeystorePath | None = Field(
-        default=None, description="The keystore: a path in the project, ~/…, or env:NAME."
-    )
-    address: Address | None = Field(default=None, description="The address expected; another key is refused.")
-    password: SecretReference | None = Field(default=None, description="The keystore's password, as a reference.")
 
 
 class PolicySpec(Spec):

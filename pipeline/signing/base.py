@@ -2,22 +2,38 @@
 
     policy → the bytes decoded and held against the plan → backend → range → low-s → recovery to the pinned address
 
-A backend only ever sees the 32-byte digest this module computed from the transaction it just checked.
+A backend that signs digests only ever sees the 32-byte digest this module computed from the transaction it just checked.
+One that takes whole transactions (a remote signer, another machine) gives one back, and what it gives back is decoded
+and must be the very transaction that was asked for.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from chains.errors import Refused
 from chains.evm.actions import Action
 from chains.evm.address import checksum, keccak256
 from chains.evm.transaction import SignedTransaction, UnsignedTransaction, decode_signed
 
-__all__ = ["EvmBackend", "EvmSigner", "PolicyRefused", "SignatureRejected", "TransactionPolicy", "checked_signature"]
+__all__ = [
+    "Assurance",
+    "DigestBackend",
+    "EvmBackend",
+    "EvmSigner",
+    "MessageBackend",
+    "PolicyRefused",
+    "SignatureRejected",
+    "TransactionBackend",
+    "TransactionPolicy",
+    "checked_signature",
+]
 
 SECP256K1_N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 """Order of the secp256k1 group (SEC 2, version 2, §2.4.1)."""
+
+Assurance = Literal["software", "service", "hardware"]
+"""What keeps the key: a process of this machine; a service that does not give it out; a hardware module."""
 
 
 class PolicyRefused(Refused):
@@ -32,16 +48,49 @@ class SignatureRejected(Refused):
     code = "SHIP-S02"
 
 
-class EvmBackend(Protocol):
-    """A key that signs digests. ``name`` is the backend's, as in manifests; ``address`` that of its key."""
+class _Backend(Protocol):
+    """``name`` is the backend's, as in manifests; ``assurance`` what its key is kept by."""
 
     @property
     def name(self) -> str: ...
 
     @property
+    def assurance(self) -> Assurance: ...
+
+
+@runtime_checkable
+class DigestBackend(_Backend, Protocol):
+    """A secp256k1 key that signs digests: ``(r, s)`` as the service gave them. ``address`` is that of its key.
+
+    Raises a ``Refused`` (wrong key, no right) or a ``Resumable`` (no answer: nothing was signed that counts).
+    """
+
+    @property
     def address(self) -> str: ...
 
     def sign_digest(self, digest: bytes) -> tuple[int, int]: ...
+
+
+@runtime_checkable
+class TransactionBackend(_Backend, Protocol):
+    """Signs whole transactions and only those: gives the raw signed transaction. Raises as ``DigestBackend``."""
+
+    @property
+    def address(self) -> str: ...
+
+    def sign_transaction(self, unsigned: UnsignedTransaction) -> bytes: ...
+
+
+EvmBackend = DigestBackend | TransactionBackend
+
+
+class MessageBackend(_Backend, Protocol):
+    """An ed25519 key that signs messages (RFC 8032): 64 bytes. ``public_key`` is its 32 bytes. Raises as above."""
+
+    @property
+    def public_key(self) -> bytes: ...
+
+    def sign_message(self, message: bytes) -> bytes: ...
 
 
 class TransactionPolicy(Protocol):
@@ -66,20 +115,38 @@ class EvmSigner:
 
     def sign(self, unsigned: UnsignedTransaction, action: Action) -> SignedTransaction:
         self._policy.allow(unsigned, action)
-        r, s, parity = checked_signature(self._backend, unsigned.signing_hash())
+        if isinstance(self._backend, DigestBackend):
+            r, s, parity = checked_signature(self._backend, unsigned.signing_hash())
+        else:
+            r, s, parity = self._whole(self._backend, unsigned)
         signed = unsigned.with_signature(r, s, parity)
         decoded, signature = decode_signed(signed.raw)
         if decoded.payload() != unsigned.payload() or signature[:2] != (r, s):
             raise _rejected(self._backend, "the encoded transaction does not decode to what was signed")
         return signed
 
+    @staticmethod
+    def _whole(backend: TransactionBackend, unsigned: UnsignedTransaction) -> tuple[int, int, int]:
+        raw = backend.sign_transaction(unsigned)
+        try:
+            decoded, (r, s, _) = decode_signed(raw)
+        except ValueError as error:
+            raise _rejected(backend, f"it is not a signed transaction ({error})") from error
+        if decoded.signing_hash() != unsigned.signing_hash():
+            raise _rejected(backend, "it signed another transaction than it was asked to")
+        return _checked(backend, unsigned.signing_hash(), r, s)
 
-def checked_signature(backend: EvmBackend, digest: bytes) -> tuple[int, int, int]:
+
+def checked_signature(backend: DigestBackend, digest: bytes) -> tuple[int, int, int]:
     """``(r, s, y parity)`` over a digest that ``pipeline.signing`` computed itself from something it has checked.
 
     Raises ``SignatureRejected``. The order matters: range, low-s, then recovery to the backend's own address.
     """
     r, s = backend.sign_digest(digest)
+    return _checked(backend, digest, r, s)
+
+
+def _checked(backend: EvmBackend, digest: bytes, r: int, s: int) -> tuple[int, int, int]:
     if not (0 < r < SECP256K1_N and 0 < s < SECP256K1_N):
         raise _rejected(backend, "its numbers are out of range")
     s = min(s, SECP256K1_N - s)

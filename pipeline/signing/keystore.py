@@ -14,6 +14,7 @@ from typing import Any
 from chains.errors import Refused, Where
 from chains.evm.address import checksum, keccak256
 from chains.files import fsync_folder
+from pipeline.signing.base import Assurance
 
 __all__ = [
     "KeystoreInvalid",
@@ -48,6 +49,7 @@ class LocalKey:
 
         self._key = KeyAPI.PrivateKey(private_key)
         self.name = name
+        self.assurance: Assurance = "software"
         self.address = checksum(keccak256(self._key.public_key.to_bytes())[12:])
 
     def __repr__(self) -> str:

@@ -1,77 +1,35 @@
-"""From a target's ``[signer]`` to a key that signs. New backends register here."""
+"""From a target's ``[signer]`` to a key that signs. New backends register here.
+
+A backend is a module with three functions, each given a ``SignerContext``:
+
+    evm_address(context) -> str            who signs, asking as little as possible; ``[signer] address`` is held by us
+    open_evm(context) -> EvmBackend        the secp256k1 key
+    open_ed25519(context) -> MessageBackend   the ed25519 key; left out by a backend that has none
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
-from chains.errors import Refused, Where
-from chains.evm.localnet import LOCAL_CHAIN_ID
-from pipeline.manifest.secrets import SecretRef, default_stores, resolve_secret
+from chains.errors import Where
 from pipeline.manifest.target import Target
-from pipeline.signing.base import EvmBackend
-from pipeline.signing.keystore import LocalKey, keystore_address, open_keystore
+from pipeline.signing.base import EvmBackend, MessageBackend
+from pipeline.signing.context import PasswordSource, SignerContext, SignerUnavailable
 
-__all__ = ["PasswordSource", "SignerUnavailable", "open_backend", "signer_address"]
+__all__ = ["BACKENDS", "open_backend", "open_message_backend", "signer_address"]
 
+BACKENDS = {
+    "development": "pipeline.signing.development",
+    "keystore": "pipeline.signing.keystore_backend",
+}
+"""Backend → its module, imported only when a target uses it (design §12)."""
 
-class PasswordSource(Protocol):
-    """Gives a keystore's password by the file's name, or ``stored``'s; raises a ``Refused`` when there is none."""
-
-    def __call__(self, keystore: str, stored: Callable[[], str] | None = None) -> str: ...
-
-
-_DEVELOPMENT_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
-"""The first account of every anvil and hardhat node: public knowledge, refused anywhere but on the local chain."""
-_BUILT = ("development", "keystore")
+_UNPINNED = frozenset({"development", "keystore"})
 
 
-class SignerUnavailable(Refused):
-    """SHIP-S03: the target's signer cannot be used."""
-
-    code = "SHIP-S03"
-
-
-def _where(target: Target, key: str) -> Where:
-    return target.layers.where(("signer", key))
-
-
-def _development(target: Target) -> LocalKey:
-    if target.chain.chain_id != LOCAL_CHAIN_ID or not target.chain.local:
-        raise SignerUnavailable(
-            f"the development key is public and signs only on the local chain {LOCAL_CHAIN_ID}",
-            where=_where(target, "backend"),
-            remedy="Set `backend` under [signer] to one that holds a key of your own.",
-        )
-    return LocalKey(_DEVELOPMENT_KEY, "development")
-
-
-def _keystore_path(target: Target, root: Path) -> Path:
-    import os
-
-    signer = target.spec.signer
-    assert signer is not None
-    name = signer.file
-    if name is None:
-        raise SignerUnavailable(
-            "the keystore backend needs a file",
-            where=_where(target, "backend"),
-            remedy='Add `file = "keys/deployer.json"` under [signer]; `ship signer new --out FILE` makes one.',
-        )
-    if name.startswith("env:"):
-        name = os.environ.get(name.removeprefix("env:"), "")
-        if not name:
-            raise SignerUnavailable(
-                f"the environment variable {signer.file.removeprefix('env:') if signer.file else ''} is not set",
-                where=_where(target, "file"),
-                remedy="Set it to the keystore's path.",
-            )
-    path = Path(name).expanduser()
-    return path if path.is_absolute() else root / path
-
-
-def _backend_name(target: Target) -> str:
+def _module(target: Target) -> Any:
     signer = target.spec.signer
     if signer is None:
         raise SignerUnavailable(
@@ -79,57 +37,66 @@ def _backend_name(target: Target) -> str:
             where=Where(target.file),
             remedy="Add a [signer] table with a backend; `ship signer new` makes an encrypted keystore.",
         )
-    if signer.backend not in _BUILT:
+    if signer.backend not in BACKENDS:
         raise SignerUnavailable(
             f"the signer backend `{signer.backend}` is not built into this version",
-            where=_where(target, "backend"),
-            remedy=f"Use one of: {', '.join(_BUILT)}.",
+            where=target.layers.where(("signer", "backend")),
+            remedy=f"Use one of: {', '.join(sorted(BACKENDS))}.",
         )
-    return signer.backend
+    return import_module(BACKENDS[signer.backend])
 
 
-def _pinned(target: Target, address: str) -> str:
-    pinned = target.spec.signer.address if target.spec.signer else None
+def _pinned(context: SignerContext, address: str) -> str:
+    pinned = context.spec.address
     if pinned is not None and pinned.lower() != address.lower():
-        raise SignerUnavailable(
+        raise context.unavailable(
             f"the key's address is {address}, the target pins {pinned}",
-            where=_where(target, "address"),
-            remedy="Use the key that belongs to the pinned address, or correct `address`.",
+            "address",
+            "Use the key that belongs to the pinned address, or correct `address`.",
         )
     return address
 
 
 def signer_address(target: Target, root: Path) -> str:
-    """The address that will sign, without opening the key. Raises ``SignerUnavailable``."""
-    if _backend_name(target) == "development":
-        return _pinned(target, _development(target).address)
-    path = _keystore_path(target, root)
-    stated = keystore_address(path)
-    pinned = target.spec.signer.address if target.spec.signer else None
-    if stated is None and pinned is None:
-        raise SignerUnavailable(
-            "the keyfile states no address and the target pins none",
-            where=Where(str(path)),
-            remedy="Set `address` under [signer].",
-        )
-    return _pinned(target, stated or str(pinned))
-
-
-def _stored_password(target: Target, root: Path) -> Callable[[], str] | None:
-    """What the target's ``password`` refers to, read only when it is needed."""
-    text = target.spec.signer.password if target.spec.signer else None
-    if text is None:
-        return None
-    reference = SecretRef(text, _where(target, "password"))
-    return lambda: resolve_secret(reference, default_stores(root)).reveal()
+    """The address that will sign, without opening the key where that can be known. Raises ``SignerUnavailable``."""
+    module, context = _module(target), SignerContext(target, root)
+    return _pinned(context, str(module.evm_address(context)))
 
 
 def open_backend(target: Target, root: Path, password: PasswordSource) -> EvmBackend:
     """The key itself. Its address is held against the pinned one again, now that it is proven."""
-    if _backend_name(target) == "development":
-        key = _development(target)
-    else:
-        path = _keystore_path(target, root)
-        key = open_keystore(path, password(path.name, _stored_password(target, root)))
-    _pinned(target, key.address)
-    return key
+    module, context = _module(target), SignerContext(target, root, password)
+    if context.spec.address is None and context.spec.backend not in _UNPINNED:
+        raise context.unavailable(
+            f"a {context.spec.backend} signer needs its address pinned: a moved alias would sign with another key",
+            remedy="`ship signer address --chain TARGET` shows it. Write it as `address` under [signer].",
+        )
+    backend: EvmBackend = module.open_evm(context)
+    _pinned(context, backend.address)
+    return backend
+
+
+def open_message_backend(target: Target, root: Path, password: PasswordSource) -> MessageBackend:
+    """The ed25519 key of a target. Raises ``SignerUnavailable``, also when it is not the pinned one."""
+    module, context = _module(target), SignerContext(target, root, password)
+    if not hasattr(module, "open_ed25519"):
+        raise context.unavailable(
+            f"the {context.spec.backend} backend has no ed25519 keys",
+            remedy="Use a backend that has: keystore, aws-kms, pkcs11 or vault.",
+        )
+    backend: MessageBackend = module.open_ed25519(context)
+    from solders.pubkey import Pubkey
+
+    found, pinned = str(Pubkey(backend.public_key)), context.spec.public_key
+    if pinned is None and context.spec.backend not in _UNPINNED:
+        raise context.unavailable(
+            f"a {context.spec.backend} signer needs its public key pinned: the key is {found}",
+            remedy=f'Write `public-key = "{found}"` under [signer] once you know that it is yours.',
+        )
+    if pinned is not None and pinned != found:
+        raise context.unavailable(
+            f"the key's public key is {found}, the target pins {pinned}",
+            "public-key",
+            "Use the key that belongs to the pinned one, or correct `public-key`.",
+        )
+    return backend

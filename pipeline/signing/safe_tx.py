@@ -9,7 +9,7 @@ from chains.evm.actions import EvmPlan
 from chains.evm.address import checksum
 from chains.evm.proposal import Proposal
 from chains.evm.safe.typed import SafeTx, approve_hash, domain_separator
-from pipeline.signing.base import EvmBackend, PolicyRefused, checked_signature
+from pipeline.signing.base import DigestBackend, EvmBackend, PolicyRefused, checked_signature
 
 __all__ = ["SafeTxSigner"]
 
@@ -55,6 +55,11 @@ class SafeTxSigner:
         return domain_separator(int(self._plan.chain["id"]), safe)
 
     def _over(self, safe: str, tx: SafeTx) -> bytes:
+        if not isinstance(self._backend, DigestBackend):
+            raise PolicyRefused(
+                f"the {self._backend.name} backend signs transactions only, and a Safe asks for a signature over typed data",
+                remedy="Use a signer that signs digests, or collect the owners' signatures: `ship proposals export`.",
+            )
         r, s, parity = checked_signature(self._backend, tx.hash(self._domain(safe)))
         return r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([27 + parity])
 

@@ -19,7 +19,8 @@ from pipeline.rpc_signer import ScriptServer
 from pipeline.session import Session
 from pipeline.signing.base import EvmBackend, EvmSigner
 from pipeline.signing.carried import CarriedPolicy
-from pipeline.signing.opening import PasswordSource, open_backend
+from pipeline.signing.context import PasswordSource
+from pipeline.signing.opening import open_backend
 from pipeline.signing.policy import PlanPolicy
 from pipeline.signing.safe_tx import SafeTxSigner
 

@@ -27,6 +27,7 @@ class Backend:
     key: LocalKey
     change: Any = lambda r, s: (r, s)
     name: str = "faulty"
+    assurance: str = "software"
     asked: int = 0
     shown: str = DEPLOYER
 
