@@ -15,6 +15,7 @@ from chains.errors import Refused, Where
 from chains.evm.address import checksum, keccak256
 from chains.files import fsync_folder
 from pipeline.signing.base import Assurance
+from pipeline.signing.keyfile import KeyfileMalformed, WrongPassword, decrypt_keyfile
 
 __all__ = [
     "KeystoreInvalid",
@@ -90,20 +91,18 @@ def keystore_address(path: Path) -> str | None:
 
 def open_keystore(path: Path, password: str) -> LocalKey:
     """Decrypt. Raises ``KeystoreInvalid`` or ``KeystoreWrongPassword``; a wrong password is not tried again."""
-    from eth_keyfile.keyfile import decode_keyfile_json
-
     data = _read(path)
     try:
-        key = bytes(decode_keyfile_json(data, password.encode()))
-    except ValueError as error:
+        key = decrypt_keyfile(data, password)
+    except WrongPassword as error:
         raise KeystoreWrongPassword(
             "the password does not open this keystore",
             where=Where(str(path)),
             remedy="Give the right password at the prompt, with --password-file, or with --password-fd.",
         ) from error
-    except (KeyError, TypeError, NotImplementedError) as error:
+    except KeyfileMalformed as error:
         raise KeystoreInvalid(
-            f"the keyfile lacks or misuses {error}", where=Where(str(path)), remedy="Restore it from a backup."
+            f"the keyfile cannot be used: {error}", where=Where(str(path)), remedy="Restore it from a backup."
         ) from error
     return LocalKey(key, "keystore")
 
