@@ -7,6 +7,7 @@ import http.server
 import json
 import random
 import threading
+import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -22,15 +23,19 @@ class Counts:
 
 
 class CountingProxy:
-    """Forwards to ``upstream``; ``failing`` is the share of requests answered with 503, -32603 or a reset instead."""
+    """Forwards to ``upstream`` after ``latency_s``, as the way to a hosted node takes.
 
-    def __init__(self, upstream: str, *, failing: float = 0.0, seed: int = 1) -> None:
+    ``failing`` is the share of requests answered with 503, -32603 or a reset instead.
+    """
+
+    def __init__(self, upstream: str, *, latency_s: float = 0.0, failing: float = 0.0, seed: int = 1) -> None:
         self.counts = Counts()
         parts = urlsplit(upstream)
         counts, choice = self.counts, random.Random(seed)
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # else every reply waits 40 ms for the client's delayed acknowledgement
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
@@ -41,6 +46,7 @@ class CountingProxy:
                     fails = choice.random() < failing
                     kind = choice.choice(["status", "fault", "reset"])
                     counts.failed += fails
+                time.sleep(latency_s)
                 if fails:
                     self._fail(kind, asked)
                     return

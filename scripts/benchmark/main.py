@@ -7,15 +7,18 @@ for finality beyond the including block are left out on both sides (``finality =
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from counting_proxy import CountingProxy
 from project import FIRST_CHAIN_ID, KEY, write_project
@@ -24,6 +27,7 @@ from report import Run, Scenario, write_report
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / ".tools"
 LIMIT_S = 600.0
+BLOCK_S = 2
 TOOLS_COMPARED = ("ship", "forge script", "forge script --slow")
 
 
@@ -38,7 +42,7 @@ SCENARIOS = (
 
 @contextmanager
 def anvil(chain_id: int) -> Iterator[str]:
-    command = [str(TOOLS / "bin" / "anvil"), "--host", "127.0.0.1", "--port", "0", "--block-time", "2"]
+    command = [str(TOOLS / "bin" / "anvil"), "--host", "127.0.0.1", "--port", "0", "--block-time", str(BLOCK_S)]
     with tempfile.NamedTemporaryFile("w+", suffix=".log") as log:
         process = subprocess.Popen([*command, "--chain-id", str(chain_id)], stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -82,30 +86,43 @@ def _timed(commands: list[list[str]], root: Path, env: dict[str, str]) -> tuple[
     return fine, time.monotonic() - began_s
 
 
+def rpc(url: str, method: str, params: list[object]) -> Any:
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+    request = urllib.request.Request(url, body, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)["result"]
+
+
 def _blocks(url: str) -> int:
     """How many blocks hold transactions."""
-    import json
-    import urllib.request
-
-    def ask(method: str, params: list[object]) -> object:
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-        request = urllib.request.Request(url, body, {"content-type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)["result"]
-
-    head = int(str(ask("eth_blockNumber", [])), 16)
-    blocks = [ask("eth_getBlockByNumber", [hex(n), False]) for n in range(1, head + 1)]
-    return sum(bool(block["transactions"]) for block in blocks)  # type: ignore[index]
+    head = int(rpc(url, "eth_blockNumber", []), 16)
+    blocks = [rpc(url, "eth_getBlockByNumber", [hex(n), False]) for n in range(1, head + 1)]
+    return sum(bool(block["transactions"]) for block in blocks)
 
 
-def measure(tool: str, scenario: Scenario) -> Run:
-    """One tool, on fresh chains, in a fresh folder, compiled beforehand."""
+def _wait_for_phase(url: str, phase: float) -> None:
+    """Return ``phase`` of a block's time after a new block: both tools wait for one, and must not always start as far
+    from it."""
+    head = deadline_s = None
+    while deadline_s is None or time.monotonic() < deadline_s:
+        found = rpc(url, "eth_blockNumber", [])
+        if head is not None and found != head:
+            break
+        head, deadline_s = found, deadline_s or time.monotonic() + 3 * BLOCK_S
+        time.sleep(0.005)
+    else:
+        raise RuntimeError("anvil makes no blocks")
+    time.sleep(phase * BLOCK_S)
+
+
+def measure(tool: str, scenario: Scenario, phase: float) -> Run:
+    """One tool, on fresh chains, in a fresh folder, compiled beforehand; ``phase`` of a block's time after a block."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ship-bench-")))
         urls = [stack.enter_context(anvil(FIRST_CHAIN_ID + n)) for n in range(scenario.chains)]
         # Two endpoints a chain, as ship asks for: with a single one it waits for a second look instead.
         pairs = [
-            [CountingProxy(url, failing=scenario.failing, seed=2 * n + k) for k in range(2)]
+            [CountingProxy(url, latency_s=scenario.latency_s, failing=scenario.failing, seed=2 * n + k) for k in range(2)]
             for n, url in enumerate(urls)
         ]
         proxies = [proxy for pair in pairs for proxy in pair]
@@ -142,6 +159,7 @@ def measure(tool: str, scenario: Scenario) -> Run:
                 *slow,
             ]
             commands, env = [[*script, "--rpc-url", pair[0].url] for pair in pairs], _forge_environment()
+        _wait_for_phase(urls[0], phase)
         before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         fine, wall_s = _timed(commands, root, env)
         peak = max(before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
@@ -160,11 +178,11 @@ def run_all(scenarios: list[Scenario], tools: list[str], repeats: int) -> dict[s
     """Every tool on every scenario, in turn, ``repeats`` times."""
     results: dict[str, dict[str, list[Run]]] = {s.name: {tool: [] for tool in tools} for s in scenarios}
     for scenario in scenarios:
-        for _ in range(repeats):
+        for repeat in range(repeats):
             for tool in tools:
                 if tool.endswith("--slow") and (scenario.name != "chain" or results[scenario.name][tool]):
                     continue  # a block a contract, a minute a run: once, for one scenario, says it
-                run = measure(tool, scenario)
+                run = measure(tool, scenario, repeat / repeats)
                 print(f"{scenario.name:<12} {tool:<20} {run}", flush=True)
                 results[scenario.name][tool].append(run)
     return results
@@ -174,7 +192,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=[s.name for s in SCENARIOS])
     parser.add_argument("--tool", choices=TOOLS_COMPARED, help="run one tool only, and write nothing")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each; the median is reported")
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=4,
+        help="runs of each, evenly spread over the time between two blocks; the median is reported",
+    )
     arguments = parser.parse_args()
     scenarios = [s for s in SCENARIOS if not arguments.only or s.name == arguments.only]
     tools = [arguments.tool] if arguments.tool else list(TOOLS_COMPARED)

@@ -18,6 +18,7 @@ class Scenario:
     chained: bool
     chains: int = 1
     failing: float = 0.0
+    latency_s: float = 0.04
 
 
 @dataclass(frozen=True)
