@@ -19,7 +19,8 @@ from chains.evm.l1_fee import l1_fee, with_l1_gas
 from chains.evm.live import LiveUnit
 from chains.evm.looking import Finality
 from chains.evm.node import Head, Node, WrongChain, check_identity, data_or_nothing, hold_genesis, quantity
-from chains.evm.planner import Draft, Sources, lay_out
+from chains.evm.planner import Draft, lay_out
+from chains.evm.planning import Sources
 from chains.evm.proxies import expected_slots
 from chains.evm.script_units import Scripts
 from chains.evm.sender import Sender, SendSettings, TransactionSigner
