@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chains.evm.chain import ProvidersDisagree
+from chains.evm.identity import ProvidersDisagree
 from chains.evm.node import WrongChain
 from chains.evm.sender import ActionReverted, NonceTaken, StillPending
 from chains.rpc import RpcDown
