@@ -24,7 +24,7 @@ from chains.errors import ShipError
 from chains.evm.address import create_address
 from chains.evm.fees import BaseFeeAboveCap, FeeCaps
 from chains.evm.looking import ChainChanged
-from chains.evm.sender import ActionReverted, NonceTaken, StillPending, WrongCode
+from chains.evm.sending.errors import ActionReverted, NonceTaken, StillPending, WrongCode
 from chains.rpc import RpcDown
 from tests.support import fault_proxy as fp
 from tests.support.anvil import DEPLOYER, ROOT, Anvil, anvil
