@@ -22,7 +22,7 @@ from chains.evm.lifecycle import TxState
 from chains.evm.looking import look
 from chains.evm.node import data_or_nothing
 from chains.evm.reconcile import Decision, Seen, reconcile
-from chains.evm.sending.book import Book
+from chains.evm.sending.book import Book, Entry
 from chains.evm.sending.concluding import Concluding
 from chains.evm.sending.doubts import Doubts
 from chains.evm.sending.errors import NotReady, SignerMismatch, halted, pending
@@ -69,7 +69,7 @@ class Sender:
                 remedy="Use the key the plan was made for, or make a new plan with `ship deploy --replan`.",
             )
         book, settings = self._book, self.settings
-        self._signing = Signing(self.rpc, book, self.signer, self.caps, settings.legacy_fees)
+        self._signing = Signing(self.rpc, book, self.signer, self.clock, self.caps, settings.legacy_fees)
         self._doubts = Doubts(self.rpc, book, self.clock, settings, self.prove)
         self._concluding = Concluding(self.rpc, book, self.clock, settings, self._doubts, self.abis)
         book.read()
@@ -95,28 +95,64 @@ class Sender:
     def _turn(self, seen: Seen) -> bool:
         """Act on every transaction once; whether the plan moved on (a resend or a replacement moves nothing)."""
         self._signing.new_look()
-        moved = False
+        moved = self._note_blocks(seen)  # what is mined now may be final at the same look
         outbox: list[tuple[Action, bytes]] = []
+        replaced: list[Action] = []
         again = failing = False
         conclusions: list[tuple[Action, Decision]] = []
-        for action in self.plan.actions:
-            state = self.states[action.id]
-            if state.settled:
-                continue
-            if state.stage in {"planned", "reserved"} and (failing or not self._may_sign(action, seen)):
-                break
-            decision = self._decide(action, seen)
-            if decision.verdict == "mined":  # it may be final at the same look
-                moved |= self._act(action, decision, outbox)
-                decision = self._decide(action, seen)
-            if decision.verdict in {"finalize", "reverted"}:
-                failing |= decision.verdict == "reverted"
-                conclusions.append((action, decision))
-                continue
-            again |= decision.verdict == "send" and action.id in self._handed
-            moved |= self._act(action, decision, outbox)
+        for action, decision in self._decisions(seen):
+            if decision.verdict != "ask_foreign":
+                self._doubts.clear(action)
+            match decision.verdict:
+                case "finalize" | "reverted":
+                    failing |= decision.verdict == "reverted"
+                    conclusions.append((action, decision))
+                case "send":
+                    again |= action.id in self._handed
+                    outbox.append((action, self.states[action.id].attempts[-1].raw))
+                case "replace":
+                    self._offered_at_s[action.id] = self.clock.monotonic_s()
+                    replaced.append(action)
+                case "ask_foreign":
+                    self._doubts.foreign(action)
+        outbox += self._signing.replacements(replaced)
+        if not failing:
+            fresh = self._signing.sign(self._signable(seen))
+            outbox += fresh
+            moved |= bool(fresh)
         self._send(outbox, again=again)
         return self._concluding.conclude(conclusions, seen) or moved
+
+    def _note_blocks(self, seen: Seen) -> bool:
+        """Write down, as one group, what came into a block and what fell out of one; whether anything came in."""
+        entries: list[Entry] = []
+        for action, decision in self._decisions(seen):
+            if decision.verdict == "mined":
+                assert decision.mined
+                self._doubts.clear(action)
+                entries.append(("tx.mined", action, decision.mined.to_json()))
+            elif decision.verdict == "reorged":
+                entries.append(("tx.reorged", action, {"hash": self.states[action.id].attempts[-1].hash}))
+                self._sent_at_s.pop(action.id, None)
+                self._offered_at_s.pop(action.id, None)
+        self._book.write_all(entries)
+        return any(kind == "tx.mined" for kind, _, _ in entries)
+
+    def _decisions(self, seen: Seen) -> list[tuple[Action, Decision]]:
+        """What to do about each transaction that was signed and is not settled."""
+        under_way = {state.action for state in self._book.under_way}
+        return [(action, self._decide(action, seen)) for action in self.plan.actions if action.id in under_way]
+
+    def _signable(self, seen: Seen) -> list[Action]:
+        """The next actions of the plan, as many as may be in flight."""
+        chosen: list[Action] = []
+        for action in self.plan.actions:
+            if self.states[action.id].stage not in {"planned", "reserved"}:
+                continue
+            if not self._may_sign(action, seen, self._book.in_flight + len(chosen)):
+                break
+            chosen.append(action)
+        return chosen
 
     def _decide(self, action: Action, seen: Seen) -> Decision:
         return reconcile(
@@ -132,36 +168,7 @@ class Sender:
         at_s = times_s.get(action.id)
         return None if at_s is None else self.clock.monotonic_s() - at_s
 
-    def _act(self, action: Action, decision: Decision, outbox: list[tuple[Action, bytes]]) -> bool:
-        if decision.verdict != "ask_foreign":
-            self._doubts.clear(action)
-        match decision.verdict:
-            case "sign":
-                outbox.append((action, self._signing.sign(action)))
-            case "send":
-                outbox.append((action, self.states[action.id].attempts[-1].raw))
-                return False
-            case "replace":
-                self._offered_at_s[action.id] = self.clock.monotonic_s()
-                outbox.append((action, self._signing.replacement(action)))
-                return False
-            case "mined":
-                assert decision.mined
-                self._book.write("tx.mined", action, decision.mined.to_json())
-            case "reorged":
-                self._book.write("tx.reorged", action, {"hash": self.states[action.id].attempts[-1].hash})
-                self._sent_at_s.pop(action.id, None)
-                self._offered_at_s.pop(action.id, None)
-                return False
-            case "ask_foreign":
-                self._doubts.foreign(action)
-                return False
-            case _:
-                return False
-        return True
-
-    def _may_sign(self, action: Action, seen: Seen) -> bool:
-        in_flight = self._book.in_flight
+    def _may_sign(self, action: Action, seen: Seen, in_flight: int) -> bool:
         if self._book.halting or in_flight >= self.settings.window:
             return False
         if self.may_sign is not None and not self.may_sign(action):
@@ -169,7 +176,7 @@ class Sender:
         if seen.nonce > action.nonce:
             self._doubts.foreign(action)
             return False
-        if action.reads and not self._doubts.reads_hold(action):
+        if action.reads and not self._doubts.reads_hold(action, in_flight > 0):
             return False
         if action.ready is None:
             return True
@@ -188,6 +195,7 @@ class Sender:
         """Hand the bytes to a node; what no node knew after a first time (``again``) to all of them."""
         if not outbox:
             return
+        outbox = sorted(outbox, key=lambda entry: entry[0].nonce)
         requests: list[Request] = [("eth_sendRawTransaction", ["0x" + raw.hex()]) for _, raw in outbox]
         hints = self.rpc.send_all(requests, widely=again)
         self._book.hint = hints[-1] if hints else self._book.hint

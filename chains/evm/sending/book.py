@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,10 @@ from chains.base import Journal, Progress
 from chains.evm.actions import Action, EvmPlan
 from chains.evm.lifecycle import TxState, apply, fold
 
-__all__ = ["Book"]
+__all__ = ["Book", "Entry"]
+
+Entry = tuple[str, Action, Mapping[str, Any]]
+"""A row to be written: its kind, the action it is about, and the data beside plan, action and nonce."""
 
 
 @dataclass
@@ -31,9 +34,19 @@ class Book:
 
     def write(self, kind: str, action: Action, data: Mapping[str, Any]) -> None:
         """One row about ``action``, on disk when this returns."""
-        row = self.journal.append(kind, {"plan": self.digest, "action": action.id, "nonce": action.nonce, **data})
-        self.states[action.id] = apply(self.states[action.id], row)
-        self.progress.item(action.id, self.states[action.id].stage, _note(self.states[action.id]))
+        self.write_all([(kind, action, data)])
+
+    def write_all(self, entries: Sequence[Entry]) -> None:
+        """Rows of one turn, on disk together when this returns: what an fsync costs, it costs once."""
+        if not entries:
+            return
+        about = {"plan": self.digest}
+        rows = self.journal.append_all(
+            [(kind, {**about, "action": action.id, "nonce": action.nonce, **data}) for kind, action, data in entries]
+        )
+        for row, (_, action, _) in zip(rows, entries, strict=True):
+            state = self.states[action.id] = apply(self.states[action.id], row)
+            self.progress.item(action.id, state.stage, _note(state))
 
     @property
     def finished(self) -> bool:

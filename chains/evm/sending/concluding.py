@@ -13,7 +13,7 @@ from chains.evm.lifecycle import Mined
 from chains.evm.looking import confirmed_by_another
 from chains.evm.node import data_or_nothing
 from chains.evm.reconcile import Decision, Receipt, Seen
-from chains.evm.sending.book import Book
+from chains.evm.sending.book import Book, Entry
 from chains.evm.sending.doubts import Doubts, code_places
 from chains.evm.sending.reasons import why_it_failed
 from chains.evm.sending.settings import SendSettings
@@ -87,15 +87,18 @@ class Concluding:
         places = list(dict.fromkeys(place for action, _ in landed for place in code_places(action)))
         answers = self.rpc.read_all([("eth_getCode", [place, "latest"]) for place in places])
         codes = {place: data_or_nothing(answer) for place, answer in zip(places, answers, strict=True)}
-        done = [self._final(action, mined, [codes[p] for p in code_places(action)]) for action, mined in landed]
-        return any(done)
-
-    def _final(self, action: Action, mined: Mined, codes: Sequence[bytes]) -> bool:
-        problem = self.doubts.code_problem(action, codes)
-        if problem:
+        final: list[Entry] = []
+        doubtful: list[tuple[Action, str]] = []
+        for action, mined in landed:
+            found = [codes[place] for place in code_places(action)]
+            problem = self.doubts.code_problem(action, found)
+            if problem:
+                doubtful.append((action, problem))
+                continue
+            data = {**mined.to_json(), "finality": str(self.settings.finality), "address": action.address}
+            data["code_keccak256"] = "0x" + keccak256(found[0]).hex() if action.address else None
+            final.append(("tx.final", action, data))
+        self.book.write_all(final)
+        for action, problem in doubtful:  # may raise, and what is well is written by then
             self.doubts.wrong_code(action, problem)
-            return False
-        data = {**mined.to_json(), "finality": str(self.settings.finality), "address": action.address}
-        data["code_keccak256"] = "0x" + keccak256(codes[0]).hex() if action.address else None
-        self.book.write("tx.final", action, data)
-        return True
+        return bool(final)

@@ -95,13 +95,12 @@ class Doubts:
                 return f"{place}: {problem or 'there is no code'}"
         return None
 
-    def reads_hold(self, action: Action) -> bool:
+    def reads_hold(self, action: Action, in_flight: bool) -> bool:
         """Whether the chain still gives what the payload was made from. Raises ``ReadChanged``.
 
         What depends on earlier actions waits until they are mined. Another answer is only believed when nothing is on its
         way, every endpoint gives one, and it lasts for two blocks: a node may lag behind.
         """
-        in_flight = self.book.in_flight > 0
         if in_flight and not all(reading.settled for reading in action.reads):
             return False
         other = other_answer(self.rpc, self.book.plan.deployer, action.reads)
