@@ -21,12 +21,14 @@ class Row:
 
 
 class Journal(Protocol):
-    """An append-only log. ``append`` returns only when the rows are on disk."""
+    """An append-only log. Both ways to append return only when the rows are on disk; many are written as one."""
 
     @property
     def rows(self) -> Sequence[Row]: ...
 
     def append(self, kind: str, data: Mapping[str, Any]) -> Row: ...
+
+    def append_all(self, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> Sequence[Row]: ...
 
 
 class Clock(Protocol):

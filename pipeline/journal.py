@@ -7,7 +7,8 @@ One JSON object a line::
 ``hash`` is the sha256 of the canonical JSON of the row without ``hash``; ``prev`` is the hash of the row before (64
 zeros for the first). A changed, missing or reordered row breaks the chain and is refused. Only the last row can be
 torn by a crash: it then lacks its newline. Torn and incomplete, it is set aside (it was never acted on, because
-``append`` had not returned); torn and whole, it is kept.
+``append`` had not returned); torn and whole, it is kept. Rows appended together share one write and one fsync; of a
+group cut off by a crash the whole rows count, each by itself.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from chains.jsontext import read_json
 __all__ = ["GENESIS", "Journal", "JournalCorrupt", "JournalUnwritable", "read_rows"]
 
 GENESIS = "0" * 64
+_GROUP_BYTES = 1 << 20
+"""What one write and fsync may hold, a single longer row apart: so much is written again when a journal is opened."""
 _FIELDS = {"at", "data", "hash", "kind", "prev", "seq"}
 
 
@@ -152,7 +155,7 @@ class Journal:
         """Read what is there and make sure that it is on disk before anyone acts on it.
 
         The run before may have ended between a write and its fsync, or by a failed fsync after which the kernel holds
-        the pages for clean. So the last row is written once more, over itself: only then does an fsync speak for it.
+        the pages for clean. So the last group is written once more, over itself: only then does an fsync speak for it.
         """
         data = self.path.read_bytes()
         rows, head, used = read_rows(self.path, data)
@@ -160,7 +163,8 @@ class Journal:
             self._set_aside(data[used:])
             os.ftruncate(self._descriptor, used)
         whole = data[:used] if used <= len(data) else data + b"\n"
-        start = whole.rfind(b"\n", 0, max(used - 1, 0)) + 1
+        last_row = whole.rfind(b"\n", 0, max(used - 1, 0)) + 1
+        start = min(last_row, whole.rfind(b"\n", 0, max(used - _GROUP_BYTES, 0)) + 1)
         if os.pwrite(self._descriptor, whole[start:], start) != used - start:
             raise OSError("short write")
         os.fsync(self._descriptor)
@@ -175,18 +179,36 @@ class Journal:
 
     def append(self, kind: str, data: Mapping[str, Any]) -> Row:
         """Add one row and make it durable. Raises ``JournalUnwritable``."""
+        return self.append_all([(kind, data)])[0]
+
+    def append_all(self, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Row]:
+        """Add rows and make them durable, as few writes and fsyncs as they fit in. Raises ``JournalUnwritable``."""
         if self._failed:
             raise self._unwritable("an earlier write failed")
-        seq = len(self._rows)
-        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        body = {"at": at, "data": dict(data), "kind": kind, "prev": self._head, "seq": seq}
-        head = _row_hash(body)
-        line = canonical({**body, "hash": head})
-        self._write(line + b"\n")
-        row = Row(seq, at, kind, json.loads(line)["data"])
-        self._rows.append(row)
-        self._head = head
-        return row
+        made = self._made(entries)
+        begin = 0
+        while begin < len(made):
+            end, size = begin + 1, len(made[begin][1])
+            while end < len(made) and size + len(made[end][1]) <= _GROUP_BYTES:
+                size += len(made[end][1])
+                end += 1
+            self._write(b"".join(line for _, line, _ in made[begin:end]))
+            self._rows += [row for row, _, _ in made[begin:end]]
+            self._head = made[end - 1][2]
+            begin = end
+        return [row for row, _, _ in made]
+
+    def _made(self, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> list[tuple[Row, bytes, str]]:
+        """``(row, its line, its hash)`` of each, following what is there. Raises ``TypeError`` for what is not plain JSON."""
+        made = []
+        head = self._head
+        for seq, (kind, data) in enumerate(entries, start=len(self._rows)):
+            at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            body = {"at": at, "data": dict(data), "kind": kind, "prev": head, "seq": seq}
+            head = _row_hash(body)
+            line = canonical({**body, "hash": head})
+            made.append((Row(seq, at, kind, json.loads(line)["data"]), line + b"\n", head))
+        return made
 
     def _write(self, blob: bytes) -> None:
         self._failed = True  # until it has succeeded: an interrupt in the middle leaves a row nobody may build on

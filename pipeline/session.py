@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from chains.base import Clock, Row, SystemClock
 from chains.errors import NeedsPerson, Refused, Where
 from chains.evm.actions import EvmPlan
-from chains.evm.chain import ChainIdentity, EvmChain, EvmPolicy
+from chains.evm.chain import EvmChain
 from chains.evm.fees import FeeCaps
+from chains.evm.identity import ChainIdentity
 from chains.evm.live import LiveUnit, live_units
 from chains.evm.localnet import Localnet, running, start, stop
+from chains.evm.pricing import EvmPolicy
 from chains.rpc import Endpoint, Rpc
 from chains.tools import find_tool
 from pipeline.createx import provide_createx

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from chains.errors import NeedsPerson, Refused
-from chains.evm.chain import CheckResult
+from chains.evm.observing import CheckResult
 from pipeline.bundle import load_bundle
 from pipeline.manifest.project import load_project
 from pipeline.manifest.target import load_target

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chains.evm.authority import Authorities
+from chains.evm.call_units import call_digest
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
-from chains.evm.planner import Layout, Sources, call_digest
+from chains.evm.planning import Layout, Sources
 from chains.evm.proposing import Waiting
 from chains.evm.units import CallUnit, ContractUnit, EvmUnits, Ref
 

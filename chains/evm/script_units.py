@@ -15,7 +15,7 @@ from chains.evm.live import LiveUnit
 from chains.evm.units import ScriptUnit
 
 if TYPE_CHECKING:
-    from chains.evm.planner import Layout
+    from chains.evm.planning import Layout
 
 __all__ = ["Scripts", "lay_out_script"]
 

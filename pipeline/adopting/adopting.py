@@ -10,9 +10,9 @@ from typing import Any
 from chains.canonical import digest
 from chains.errors import Refused
 from chains.evm.actions import EvmPlan, PlannedUnit
-from chains.evm.chain import CheckResult
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
+from chains.evm.observing import CheckResult
 from pipeline import __version__
 from pipeline.adopting.finding import Adoption
 from pipeline.adopting.text import render

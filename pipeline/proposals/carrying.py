@@ -17,7 +17,7 @@ from chains.evm.proposal import Proposal
 from chains.evm.safe.lifecycle import ProposalState, fold_proposals
 from chains.evm.safe.reading import SafeState, SafeUnsupported, checked_hash, read_safe
 from chains.evm.safe.watching import heads, watch
-from chains.evm.sender import ActionReverted, NotReady, ReadChanged
+from chains.evm.sending.errors import ActionReverted, NotReady, ReadChanged
 from pipeline.plan import Plan
 from pipeline.proposals.executing import Executor
 from pipeline.proposals.parts import Part

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chains.errors import NeedsPerson
-from chains.evm.chain import CheckResult
+from chains.evm.observing import CheckResult
 from pipeline.plan import Plan
 from pipeline.session import Session
 from pipeline.steps.handover import rights_left

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chains.evm.chain import CheckResult
+from chains.evm.observing import CheckResult
 from chains.evm.verify.bytecode import Proof
 from pipeline import __version__
 from pipeline.journal import Journal

@@ -12,9 +12,11 @@ import pytest
 from chains.base import SystemClock
 from chains.errors import Refused, Resumable
 from chains.evm.actions import EvmPlan
-from chains.evm.chain import AbsurdGas, ChainIdentity, EvmChain, EvmPolicy, NoSimulation
+from chains.evm.chain import AbsurdGas, EvmChain, NoSimulation
 from chains.evm.fees import BaseFeeAboveCap, CostAboveCap, FeeCaps, InsufficientFunds
+from chains.evm.identity import ChainIdentity
 from chains.evm.node import WrongChain
+from chains.evm.pricing import EvmPolicy
 from chains.evm.units import Call, CallUnit, ContractUnit, EvmUnits, Ref
 from chains.rpc import Endpoint, Rpc, RpcDown
 from tests.support import fault_proxy as fp

@@ -27,7 +27,7 @@ import pytest
 
 import pipeline.journal
 from chains.base import SystemClock
-from chains.evm.sender import ActionReverted, StillPending
+from chains.evm.sending.errors import ActionReverted, StillPending
 from chains.rpc import Endpoint, Rpc, RpcDown, RpcUnknown
 from pipeline.journal import JournalUnwritable
 from tests.support import fault_proxy as fp

@@ -12,9 +12,12 @@ from chains.evm.abi import AbiType, decode
 from chains.evm.address import CREATE2_FACTORY, create2_address, create_address
 from chains.evm.artifacts import Artifact
 from chains.evm.authority import AuthorityUnusable
+from chains.evm.call_units import TargetMissing
+from chains.evm.creating import ImmutableChanged
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
-from chains.evm.planner import Draft, ImmutableChanged, LiveStateDrifted, TargetMissing, lay_out
+from chains.evm.planner import Draft, lay_out
+from chains.evm.planning import LiveStateDrifted
 from chains.evm.proxies import ADMIN_SLOT, BEACON_SLOT, IMPLEMENTATION_SLOT, ProxyUnsupported
 from chains.evm.simulate import WouldRevert, simulate
 from chains.evm.timelock import Operation, Timelock

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from chains.evm.chain import ProvidersDisagree
+from chains.evm.identity import ProvidersDisagree
 from chains.evm.node import WrongChain
-from chains.evm.sender import ActionReverted, NonceTaken, StillPending
+from chains.evm.sending.errors import ActionReverted, NonceTaken, StillPending
 from chains.rpc import RpcDown
 from tests.integration.test_chain import chain as make_chain
 from tests.integration.test_chain import plan as make_plan

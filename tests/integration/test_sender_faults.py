@@ -24,7 +24,7 @@ from chains.errors import ShipError
 from chains.evm.address import create_address
 from chains.evm.fees import BaseFeeAboveCap, FeeCaps
 from chains.evm.looking import ChainChanged
-from chains.evm.sender import ActionReverted, NonceTaken, StillPending, WrongCode
+from chains.evm.sending.errors import ActionReverted, NonceTaken, StillPending, WrongCode
 from chains.rpc import RpcDown
 from tests.support import fault_proxy as fp
 from tests.support.anvil import DEPLOYER, ROOT, Anvil, anvil
@@ -438,8 +438,13 @@ class Mortal:
             raise Killed
         return row
 
+    def append_all(self, entries: Any) -> Any:
+        """A group is one write, and yet can be cut off behind any of its rows."""
+        return [self.append(kind, data) for kind, data in entries]
 
-def test_24_death_before_and_after_every_row(tmp_path: Path) -> None:
+
+@pytest.mark.parametrize("window", [2, 16])
+def test_24_death_before_and_after_every_row(tmp_path: Path, window: int) -> None:
     """With one node and many journals: each plan starts at the nonce the last one ended with."""
     boundaries = 0
     with anvil() as node, fp.fault_proxy(node.url) as proxy:
@@ -457,7 +462,7 @@ def test_24_death_before_and_after_every_row(tmp_path: Path) -> None:
                     return Mortal(journal, at, after)
 
                 with pytest.raises(Killed):
-                    rig.run(wrap=mortal, window=2)
+                    rig.run(wrap=mortal, window=window)
                 rig.oracles(signatures=ACTIONS)
                 boundaries += 1
     assert boundaries == 48

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chains.errors import Resumable
-from chains.evm.sender import WrongCode
+from chains.evm.sending.errors import WrongCode
 from tests.support import fault_proxy as fp
 from tests.support.anvil import Anvil, anvil
 from tests.support.deployment import Rig

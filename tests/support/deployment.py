@@ -10,9 +10,11 @@ from typing import Any
 
 from chains.base import SystemClock
 from chains.evm.actions import EvmPlan
-from chains.evm.chain import ChainIdentity, EvmChain, EvmPolicy
+from chains.evm.chain import EvmChain
 from chains.evm.fees import FeeCaps
+from chains.evm.identity import ChainIdentity
 from chains.evm.lifecycle import TxState
+from chains.evm.pricing import EvmPolicy
 from chains.evm.sender import Sender
 from chains.rpc import Endpoint, Rpc
 from pipeline.journal import Journal, read_rows

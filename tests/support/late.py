@@ -31,3 +31,6 @@ class Late:
         else:
             self._journal.append(kind, data)
         return row
+
+    def append_all(self, entries: Any) -> Any:
+        return [self.append(kind, data) for kind, data in entries]

@@ -272,6 +272,78 @@ def test_49_a_real_limit_on_the_file_is_a_refused_row(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_group_is_one_write_and_one_fsync(tmp_path: Path, disk: Disk) -> None:
+    journal = Journal(tmp_path / "j")
+    before = disk.writes, disk.syncs
+    rows = journal.append_all([("row", {"n": n}) for n in range(50)])
+    assert (disk.writes, disk.syncs) == (before[0] + 1, before[1] + 1)
+    assert [row.data["n"] for row in rows] == list(range(50)) == [row.data["n"] for row in journal.rows]
+    journal.append_all([])
+    assert disk.writes == before[0] + 1
+    journal.close()
+
+
+def test_a_group_is_no_larger_than_what_is_written_again_on_opening(tmp_path: Path, disk: Disk) -> None:
+    journal = Journal(tmp_path / "j")
+    before = disk.writes
+    journal.append_all([("row", {"pad": "x" * 300_000}) for _ in range(7)] + [("long", {"pad": "y" * 2_000_000})])
+    assert disk.writes == before + 4, "3 + 3 + 1 rows of 0.3 MB, and one that is too long for any group"
+    journal.close()
+    again = Journal(tmp_path / "j")
+    assert len(again.rows) == 8
+    again.close()
+
+
+def test_52_a_group_cut_at_every_byte_recovers_row_by_row(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    journal = Journal(path)
+    journal.append("first", {})
+    start = path.stat().st_size
+    journal.append_all([("row", {"n": n}) for n in range(3)])
+    journal.close()
+    whole = path.read_bytes()
+    lines = whole.split(b"\n")
+    for cut in range(start, len(whole)):
+        path.write_bytes(whole[:cut])
+        recovered = Journal(path)
+        kept = len(recovered.rows)
+        recovered.append("next", {})
+        recovered.close()
+        assert kept == sum(cut >= sum(map(len, lines[: n + 1])) + n for n in range(4))
+        assert [row.kind for row in read_rows(path, path.read_bytes())[0]][-1] == "next"
+
+
+def test_51_the_last_group_is_written_again_before_anyone_acts_on_it(tmp_path: Path, monkeypatch: Any) -> None:
+    """A failed fsync may have left any row of the group in memory alone; opening anew must not trust the page cache."""
+    journal = Journal(tmp_path / "j")
+    journal.append_all([("row", {"n": n}) for n in range(5)])
+    journal.close()
+    data = (tmp_path / "j").read_bytes()
+    written: list[tuple[int, bytes]] = []
+    real = os.pwrite
+
+    def pwrite(descriptor: int, blob: bytes, offset: int) -> int:
+        written.append((offset, blob))
+        return real(descriptor, blob, offset)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    Journal(tmp_path / "j").close()
+    assert written == [(0, data)]
+
+
+def test_a_group_that_fails_leaves_no_row_of_it_behind_in_memory(tmp_path: Path, disk: Disk) -> None:
+    journal = Journal(tmp_path / "j")
+    journal.append("one", {})
+    with pytest.raises(TypeError):
+        journal.append_all([("good", {}), ("bad", {"value": 1.5})])
+    assert [row.kind for row in journal.rows] == ["one"]
+    disk.short_by = 3
+    with pytest.raises(JournalUnwritable):
+        journal.append_all([("a", {}), ("b", {})])
+    assert [row.kind for row in journal.rows] == ["one"]
+    journal.close()
+
+
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),

@@ -1,0 +1,1 @@
+"""Parts of the sending engine; ``chains.evm.sender`` drives them."""
