@@ -21,7 +21,6 @@ from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
 from pipeline.outcome import Outcome, UnitOutcome
 from pipeline.plan import Plan, load_plan
-from pipeline.rpc_signer import ScriptServer
 from pipeline.session import Session, open_session
 from pipeline.signing.context import PasswordSource
 from pipeline.step import Runner, Skip
@@ -129,7 +128,11 @@ def _send(session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, 
     if not plan.body.actions:
         run.skip(Deploy.title, Skip("nothing to send"))
         return
-    server = None if options.serve_port is None else ScriptServer(session, plan, options.serve_port)
+    server = None
+    if options.serve_port is not None:
+        from pipeline.rpc_signer import ScriptServer  # start-up: `ship rpc-signer` alone needs it
+
+        server = ScriptServer(session, plan, options.serve_port)
     step = Deploy(session, plan, bundle, options.password, server)
     try:
         run(step)

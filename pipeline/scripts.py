@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from chains.evm.scripting import ForgeScripts
+from typing import TYPE_CHECKING
+
 from chains.tools import find_tool
 from pipeline.building import open_built_workspace
 from pipeline.bundle import Bundle
 from pipeline.session import Session
 from pipeline.steps.build import recipe
+
+if TYPE_CHECKING:
+    from chains.evm.scripting import ForgeScripts
 
 __all__ = ["scripts_of"]
 
@@ -16,6 +20,8 @@ def scripts_of(session: Session, bundle: Bundle, deployer: str) -> ForgeScripts 
     """What runs the target's scripts; ``None`` when it has none."""
     if not session.target.units.spec.scripts:
         return None
+    from chains.evm.scripting import ForgeScripts  # start-up: only targets with scripts need it
+
     return ForgeScripts(
         workspace=open_built_workspace(recipe(session.project, (session.target,))),
         artifacts=[bundle.artifact(source) for source in bundle.sources],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from chains.errors import Refused, Resumable, ShipError
 from chains.evm.actions import Action
@@ -13,16 +14,16 @@ from chains.evm.safe.lifecycle import fold_proposals
 from chains.evm.sender import Sender
 from pipeline.bundle import Bundle
 from pipeline.plan import Plan
-from pipeline.proposals.carrying import Carrier
-from pipeline.proposals.parts import parts, shift_of
-from pipeline.rpc_signer import ScriptServer
+from pipeline.proposals.parts import Part, parts, shift_of
 from pipeline.session import Session
 from pipeline.signing.base import EvmBackend, EvmSigner
 from pipeline.signing.carried import CarriedPolicy
 from pipeline.signing.context import PasswordSource
 from pipeline.signing.opening import open_backend
 from pipeline.signing.policy import PlanPolicy
-from pipeline.signing.safe_tx import SafeTxSigner
+
+if TYPE_CHECKING:
+    from pipeline.rpc_signer import ScriptServer
 
 __all__ = ["Deploy", "Sent"]
 
@@ -70,19 +71,23 @@ class Deploy:
         session = self.session
         assert session.journal is not None
         backend = open_backend(session.target, session.project.root, self.password)
-        carrier = Carrier(
-            session, self.plan, SafeTxSigner(backend, self.plan.body), lambda action: self._send(backend, (action,))
-        )
         try:
             for part in parts(self.plan.body):
                 if part.proposals:
-                    carrier.carry(part)
+                    self._carry(part, backend)
                 else:
                     shift = shift_of(part, session.journal.rows, self.plan.digest)
                     self._send(backend, part.moved(shift))
         except Refused as error:
             raise self._part_way(error) from error
         return Sent(fold(session.journal.rows, self.plan.digest), self.sent)
+
+    def _carry(self, part: Part, backend: EvmBackend) -> None:
+        from pipeline.proposals.carrying import Carrier  # start-up: only plans with proposals need it
+        from pipeline.signing.safe_tx import SafeTxSigner
+
+        signer = SafeTxSigner(backend, self.plan.body)
+        Carrier(self.session, self.plan, signer, lambda action: self._send(backend, (action,))).carry(part)
 
     def _send(self, backend: EvmBackend, actions: tuple[Action, ...]) -> None:
         """These transactions, as the approved plan holds them, until they are final."""

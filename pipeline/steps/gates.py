@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from chains.base import Progress
 from pipeline.building import Built
 from pipeline.gates.base import Gate, GateResult
-from pipeline.gates.forge_test import ForgeTest, ForgeTestConfig
 from pipeline.gates.runner import run_gates
-from pipeline.gates.slither import Slither, SlitherConfig
 from pipeline.manifest.gates import selected_gates
 from pipeline.manifest.project import Project
 
@@ -21,8 +19,12 @@ def chosen_gates(project: Project) -> Iterator[Gate]:
     """The gates ``[gates]`` asks for. Raises ``NotBuiltYet`` for one this version does not have."""
     asked = selected_gates(project)
     if asked.tests is not None:
+        from pipeline.gates.forge_test import ForgeTest, ForgeTestConfig
+
         yield ForgeTest(ForgeTestConfig(fuzz_seed=asked.tests.fuzz_seed))
     if asked.slither is not None:
+        from pipeline.gates.slither import Slither, SlitherConfig
+
         baseline = project.root / asked.slither.baseline if asked.slither.baseline else None
         yield Slither(SlitherConfig(asked.slither.fail_on, baseline, asked.slither.exclude))
 

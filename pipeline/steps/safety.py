@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipeline.bundle import Bundle
 from pipeline.plan import Plan
 from pipeline.session import Session
-from pipeline.upgrade_safety import Examined, examine
+
+if TYPE_CHECKING:
+    from pipeline.upgrade_safety import Examined
 
 __all__ = ["Safety", "touches_proxies"]
 
@@ -28,6 +31,8 @@ class Safety:
     title: str = "checking the upgrade"
 
     def run(self) -> Examined:
+        from pipeline.upgrade_safety import examine  # start-up: only plans with proxies need it
+
         found = examine(self.session, self.bundle, self.plan)
         for danger, reason in found.accepted:
             self.session.ui.note(f"accepted: {danger}; reason: {reason}")

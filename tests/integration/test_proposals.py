@@ -296,20 +296,20 @@ def test_killed_at_every_row_the_same_command_finishes_with_each_step_once(
     system.deploy(exit_code=3)
     system.give(SECOND, system.proposed())
     before = system.nonce()
-    append, written = Journal.append, [0]
+    append, written = Journal.append_all, [0]
 
-    def dying(self: Journal, kind: str, data: Any) -> Any:
+    def dying(self: Journal, entries: Any) -> Any:
         if when == "before its second row" and written[0] == 1:
             raise Killed
-        row = append(self, kind, data)
+        rows = append(self, entries)
         written[0] += 1
         if when == "after its first row":
             raise Killed
-        return row
+        return rows
 
     deaths = 0
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "append", dying)
+        patch.setattr(Journal, "append_all", dying)
         while deaths < 20:
             written[0] = 0
             try:
