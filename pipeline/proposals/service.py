@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import urllib3
-
 from chains.evm.safe.typed import SafeTx
+from chains.http import HttpClient, HttpFailed
 from pipeline.proposals.collecting import Given
 
 __all__ = ["SafeService", "ServiceFailed"]
@@ -29,11 +28,10 @@ class SafeService:
     """One service. ``api_key`` goes into the Authorization header."""
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
-        self._url = url.rstrip("/")
+        self._http = HttpClient(url.rstrip("/"), timeout_s=_TIMEOUT_S, max_bytes=_MAX_REPLY_BYTES)
         self._headers = {"accept": "application/json", "content-type": "application/json"}
         if api_key:
             self._headers["authorization"] = f"Bearer {api_key}"
-        self._pool = urllib3.PoolManager(retries=False)
 
     def confirmations(self, safe_tx_hash: str) -> list[Given] | None:
         """The signatures it has of a transaction, or ``None`` when it does not know it."""
@@ -70,21 +68,9 @@ class SafeService:
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
         try:
-            response = self._pool.request(
-                method,
-                self._url + path,
-                body=body,
-                headers=self._headers,
-                redirect=False,
-                preload_content=False,
-                timeout=urllib3.Timeout(total=_TIMEOUT_S),
-            )
-            try:
-                data = response.read(_MAX_REPLY_BYTES + 1)
-            finally:
-                response.close()
-            if len(data) > _MAX_REPLY_BYTES:
-                raise ServiceFailed("an answer of more than 4 MiB")
-            return response.status, json.loads(data) if data and response.status == 200 else None
-        except (urllib3.exceptions.HTTPError, OSError, ValueError, RecursionError) as error:
+            response = self._http.request(method, path, body=body, headers=self._headers)
+            return response.status, json.loads(response.body) if response.body and response.status == 200 else None
+        except HttpFailed as error:
+            raise ServiceFailed(str(error)) from error
+        except (ValueError, RecursionError) as error:
             raise ServiceFailed(type(error).__name__) from error

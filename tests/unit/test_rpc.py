@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-import chains.rpc
+import chains.rpc_endpoint
 from chains.rpc import Endpoint, Rpc, RpcDown, RpcFault, RpcUnknown, UrlRefused
 from tests.support.hostile import Client, Hostile, hostile
 
@@ -116,7 +116,7 @@ def test_70_a_reply_of_64_mib_is_cut_off(server: Hostile) -> None:
 def test_a_gzip_bomb_is_cut_off(server: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
     import gzip
 
-    monkeypatch.setattr(chains.rpc, "MAX_REPLY_BYTES", 1024 * 1024)
+    monkeypatch.setattr(chains.rpc_endpoint, "MAX_REPLY_BYTES", 1024 * 1024)
     bomb = gzip.compress(b"x" * (64 * 1024 * 1024))
     server.play(lambda c: c.http(bomb, headers="content-encoding: gzip\r\n"))
     with pytest.raises(RpcUnknown, match="larger than"):
