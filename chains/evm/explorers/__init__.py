@@ -1,0 +1,1 @@
+"""Publishing sources where people look: Etherscan and its dialects, Blockscout, Sourcify."""

@@ -1,0 +1,110 @@
+"""What every explorer is asked, and what it may answer (design §9).
+
+    look → (known already?) → submit → ticket → poll … → look again: the verdict is what the service *shows*, not what it says
+
+A deployment is final whatever an explorer says; a verdict never changes that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+__all__ = ["Explorer", "ExplorerStopped", "Submission", "Ticket", "TryLater", "Verdict", "VerdictKind"]
+
+VerdictKind = Literal["exact", "partial", "already", "pending", "failed", "unknown"]
+"""What one service holds of one contract.
+
+``exact``: the source with its metadata; ``partial``: the same code with other metadata, or a similar contract's source;
+``already``: it was verified before we came, by whomever; ``pending``: submitted, no result yet; ``failed``: refused, with
+its reason; ``unknown``: no usable answer, or one that what the service shows does not bear out.
+"""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``reason`` is the service's, made printable. ``url`` is a page for people; it holds no key."""
+
+    kind: VerdictKind
+    reason: str = ""
+    url: str | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether asking again cannot change it."""
+        return self.kind in {"exact", "partial", "already", "failed"}
+
+    @property
+    def good(self) -> bool:
+        return self.kind in {"exact", "partial", "already"}
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "reason": self.reason or None, "url": self.url}
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One contract to be published.
+
+    ``contract`` is ``path:Name``; ``compiler`` the long version with ``v``, as ``v0.8.37+commit.f401782d``; ``standard_json``
+    the compiler's input; ``arguments`` the constructor's, ABI-encoded; ``license_number`` Etherscan's 1 to 14.
+    """
+
+    chain_id: int
+    address: str
+    contract: str
+    compiler: str
+    standard_json: bytes
+    arguments: bytes
+    creation_transaction: str | None
+    license_number: int = 1
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a service gave for a submission: its guid or verification id. Journaled, so that a killed run polls on."""
+
+    id: str
+
+
+class TryLater(Exception):
+    """No usable answer now: not indexed yet, rate limit, 5xx, garbage, a lost reply. ``after_s`` is the service's wish."""
+
+    def __init__(self, reason: str, after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.after_s = after_s
+
+
+class ExplorerStopped(Exception):
+    """Asking on would do harm or is no use: a wrong API key, a chain the service does not have or the plan not include."""
+
+
+class Explorer(Protocol):
+    """One service for one chain. Every method makes a bounded number of requests and never sleeps.
+
+    Each raises ``TryLater`` and ``ExplorerStopped``. ``name`` is the key in manifests, ``label`` what people see (no key).
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def label(self) -> str: ...
+
+    def look(self, address: str, contract: str | None = None) -> Verdict:
+        """What the service shows of ``address``: ``exact`` or ``partial`` when verified (``contract`` held against what
+        it shows where given), ``unknown`` when it does not know the source."""
+        ...
+
+    def submit(self, submission: Submission) -> Ticket | Verdict:
+        """Hand the source in, once. A ``Verdict`` when the answer is final at once (``already``, ``failed``)."""
+        ...
+
+    def poll(self, ticket: Ticket) -> Verdict:
+        """``pending``, or what the service says came out; ``look`` decides afterwards whether that is so."""
+        ...
+
+    def link(self, proxy: str, implementation: str) -> Verdict:
+        """Tell the service that ``proxy`` runs ``implementation``; ``unknown`` where it finds out by itself."""
+        ...

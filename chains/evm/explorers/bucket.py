@@ -1,0 +1,37 @@
+"""One token bucket an API key: the allowance is the key's, whichever chain or target the request is for."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from chains.base import Clock
+
+__all__ = ["TokenBucket"]
+
+
+@dataclass
+class TokenBucket:
+    """``rate_per_s`` requests a second, one at a time from the first on; shared by threads.
+
+    A full second's allowance at once would exceed the rate in the window that follows, so requests are spaced evenly.
+    """
+
+    rate_per_s: float
+    clock: Clock
+    _next_s: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def take(self) -> None:
+        """Wait for one's turn."""
+        with self._lock:
+            now_s = self.clock.monotonic_s()
+            turn_s = max(now_s, self._next_s)
+            self._next_s = turn_s + 1.0 / self.rate_per_s
+        if turn_s > now_s:
+            self.clock.sleep_s(turn_s - now_s)
+
+    def hold_off(self, seconds: float) -> None:
+        """Nobody's turn comes within ``seconds``: the service said that it was asked too often."""
+        with self._lock:
+            self._next_s = max(self._next_s, self.clock.monotonic_s() + seconds)
