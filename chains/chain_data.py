@@ -37,7 +37,8 @@ class Explorers:
 class ChainFacts:
     """One chain. ``chain_id`` is the EIP-155 id, ``genesis`` the hash of block 0 (hex) or Solana's (base58).
 
-    ``genesis`` of ``None`` means that it is not known for certain; ``genesis_note`` says why.
+    ``genesis`` of ``None`` means that it is not known for certain; ``genesis_note`` says why. ``transaction_gas_cap`` is the
+    most gas one transaction may ask for where the protocol says so (EIP-7825), ``None`` where it is not known to.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ChainFacts:
     rpc_url: str | None
     explorers: Explorers
     sources: Mapping[str, Source]
+    transaction_gas_cap: int | None = None
 
 
 def known_chains() -> tuple[str, ...]:
@@ -103,4 +105,5 @@ def _facts(name: str, groups: Mapping[str, Any]) -> ChainFacts:
             for group, facts in groups.items()
             if isinstance(facts, Mapping)
         },
+        transaction_gas_cap=groups.get("gas", {}).get("transaction-cap"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from chains.evm.actions import Action, EvmPlan
@@ -90,11 +91,21 @@ def _costs(body: EvmPlan, currency: str) -> list[str]:
         ]
     elif "l1_fee_wei" in estimate:
         fee, most = (ether(int(estimate[key]), currency) for key in ("l1_fee_wei", "worst_l1_fee_wei"))
-        data_fee = [f"  L1      about {fee} for the bytes on the parent chain, at most {most}"]
+        operator = ether(int(estimate["operator_fee_wei"]), currency) if "operator_fee_wei" in estimate else None
+        beside = f", and {operator} to the operator of this chain" if operator else ""
+        data_fee = [f"  L1      about {fee} for the bytes on the parent chain{beside}, at most {most}"]
     allowed = f", allowed {ether(int(cap), currency)}" if cap else ""
     return [
-        f"  gas     {estimate['gas']:,}, limit {gas_limit:,} (+{limits['gas_margin_bps'] / 100:g} %)",
+        f"  gas     {estimate['gas']:,}, limit {gas_limit:,} (+{limits['gas_margin_bps'] / 100:g} %){_tried(estimate)}",
         f"  fees    base {gwei(int(estimate['base_fee_wei']))}, at most {gwei(int(estimate['max_fee_per_gas_wei']))}",
         *data_fee,
         f"  cost    about {ether(int(estimate['cost_wei']), currency)}, {worst}{allowed}",
     ]
+
+
+def _tried(estimate: Mapping[str, Any]) -> str:
+    """Whether the limits were themselves tried, and how."""
+    way = estimate.get("simulated_by")
+    if way is None:
+        return ""
+    return f", each limit tried by {way}" if estimate.get("limits_tried") else f", simulated by {way}, no limit tried"

@@ -125,6 +125,7 @@ def _transaction(row: Row, bodies: Mapping[str, EvmPlan]) -> dict[str, Any]:
         "block_hash": data["block_hash"],
         "gas_used": data["gas_used"],
         "gas_price_wei": data["gas_price_wei"],
+        **{key: data[key] for key in ("l1_fee_wei", "operator_fee_wei") if key in data},
         "cost_wei": str(Mined.from_json(data).fee_wei + (action.value_wei if action else 0)),
         "address": data["address"],
         "code_keccak256": data["code_keccak256"],

@@ -248,6 +248,7 @@ def open_session(
             legacy_fees=facts.fee_model == "legacy",
             local=facts.local,
             fee_model=facts.fee_model,
+            transaction_gas_cap=facts.transaction_gas_cap,
         )
         chain = EvmChain(rpc, identity, _policy(target), clock, ui, lambda: find_tool("anvil", project.root))
         yield Session(project, target, state, ui, clock, chain, rows, journal)

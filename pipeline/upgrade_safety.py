@@ -14,9 +14,9 @@ from chains.evm.artifacts import Artifact
 from chains.evm.initializing import Attempt, attempts, judge
 from chains.evm.layout import StorageFacts, compare_storage
 from chains.evm.live import LiveUnit
-from chains.evm.node import Node
 from chains.evm.probing import Probe, Probed, probe
-from chains.evm.simulate import SimulationUnsupported
+from chains.evm.scene import SimulationUnsupported
+from chains.evm.simulator import Simulator
 from chains.evm.units import ContractUnit
 from chains.evm.verify.bytecode import init_code
 from chains.evm.way_back import way_back
@@ -76,9 +76,10 @@ def examine(session: Session, bundle: Bundle, plan: Plan) -> Examined:
 
     Raises ``UnsafeUpgrade`` for a danger that the project does not accept by name and reason.
     """
-    examiner = _Examiner(session, bundle, plan)
-    for unit, planned in examiner.proxies():
-        examiner.examine(unit, planned)
+    with session.chain.simulator(plan.body.deployer) as simulator:
+        examiner = _Examiner(session, bundle, plan, simulator)
+        for unit, planned in examiner.proxies():
+            examiner.examine(unit, planned)
     found = examiner.found
     if found.dangers:
         raise UnsafeUpgrade(
@@ -97,15 +98,12 @@ class _Examiner:
     session: Session
     bundle: Bundle
     plan: Plan
+    simulator: Simulator
     found: Examined = field(default_factory=Examined)
 
     @cached_property
     def live(self) -> Mapping[str, LiveUnit]:
         return self.session.live()
-
-    @cached_property
-    def now_s(self) -> int:
-        return Node(self.session.chain.rpc).account(self.plan.body.deployer)[2].timestamp_s
 
     def proxies(self) -> Iterator[tuple[ContractUnit, PlannedUnit]]:
         units = {unit.name: unit for unit in evm_units(self.session.project, self.session.target).contracts}
@@ -185,13 +183,7 @@ class _Examiner:
         )
         # Up to this upgrade: what later actions hand over is no longer the authority's, and meant so.
         try:
-            probed = probe(
-                self.session.chain.rpc,
-                actions[: own[-1] + 1],
-                way.probes,
-                sender=self.plan.body.deployer,
-                now_s=self.now_s,
-            )
+            probed = probe(self.simulator, actions[: own[-1] + 1], way.probes)
         except SimulationUnsupported as error:
             self._danger(unit, "no-way-back", f"whether it can be upgraded again could not be tried: {error}")
             return
@@ -253,8 +245,7 @@ class _Examiner:
 
     def _probe(self, probes: Sequence[Probe]) -> list[Probed]:
         """On the state the whole plan leaves behind."""
-        body = self.plan.body
-        return probe(self.session.chain.rpc, body.actions, probes, sender=body.deployer, now_s=self.now_s)
+        return probe(self.simulator, self.plan.body.actions, probes)
 
     def _judged(
         self, unit: ContractUnit, planned: PlannedUnit, attempt: Attempt, probed: Probed, artifact: Artifact

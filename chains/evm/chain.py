@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from chains.base import Clock, Journal, Progress
 from chains.errors import Refused
-from chains.evm.actions import Action, EvmPlan, PlannedCheck
+from chains.evm.actions import EvmPlan, PlannedCheck
+from chains.evm.gas_limits import GasCap, simulated
 from chains.evm.handover import Heir, will_hold
 from chains.evm.identity import ChainIdentity, agreed_account, confirm, guard
 from chains.evm.l1_fee import with_l1_gas
@@ -19,32 +19,26 @@ from chains.evm.observing import CheckResult, read_checks, read_slots
 from chains.evm.planner import Draft, lay_out
 from chains.evm.planning import Sources
 from chains.evm.pricing import EvmPolicy, price
+from chains.evm.scene import SimulationUnsupported
 from chains.evm.script_units import Scripts
 from chains.evm.sender import Sender, SendSettings, TransactionSigner
-from chains.evm.simulate import SimulationUnsupported, intrinsic_gas, simulate
+from chains.evm.simulator import Simulator
 from chains.evm.units import EvmUnits
 from chains.evm.verify.bytecode import runtime_problem
 from chains.rpc import Rpc
-from chains.tools import ToolMissing
 
-__all__ = ["AbsurdGas", "EvmChain", "NoSimulation"]
+__all__ = ["EvmChain", "NoSimulation"]
 
 
 class NoSimulation(Refused):
-    """SHIP-E12: the node cannot simulate the plan."""
+    """SHIP-E12: no way to simulate the plan is left."""
 
     code = "SHIP-E12"
 
 
-class AbsurdGas(Refused):
-    """SHIP-E13: an action needs more gas than a block has, or less than is possible."""
-
-    code = "SHIP-E13"
-
-
 def _no_simulation(reason: Exception | str) -> NoSimulation:
     return NoSimulation(
-        f"the node cannot simulate the plan (eth_simulateV1): {reason}",
+        f"the plan cannot be simulated: {reason}",
         remedy="Use an endpoint that serves eth_simulateV1 (geth, reth, nethermind, anvil do), or install anvil: ship "
         "then simulates on a fork.",
     )
@@ -65,6 +59,13 @@ class EvmChain:
         """Check chain id and genesis block on every endpoint that answers; gives the genesis hash (``identity.confirm``)."""
         return confirm(self.rpc, self.identity, self.clock)
 
+    def simulator(self, sender: str, head: Head | None = None) -> Simulator:
+        """What tries plans for ``sender``, to be closed afterwards; on ``head`` where that was just read."""
+        simulator = Simulator(self.rpc, sender, self.clock, self.progress, self.anvil)
+        if head is not None:
+            simulator.rest_on(head)
+        return simulator
+
     def plan(
         self,
         units: EvmUnits,
@@ -80,28 +81,38 @@ class EvmChain:
         not fit."""
         node = Node(self.rpc)
         nonce, balance_wei, head = agreed_account(self.rpc, self.identity, self.clock, deployer)
-        draft = lay_out(units, sources, live, node, deployer=deployer, nonce=nonce, scripts=scripts)
-        if draft.handover is not None:
-            heir = self._heir(draft, draft.handover, deployer, head.timestamp_s, since or {})
-            draft = lay_out(units, sources, live, node, deployer=deployer, nonce=nonce, scripts=scripts, heir=heir)
-        actions = self._simulated(draft, deployer, head, [sources(u.source).abi for u in units.contracts])
-        for action in actions:
-            if action.gas_limit > head.gas_limit:
-                raise AbsurdGas(
-                    f"{action.id} needs {action.gas_limit} gas, a block has {head.gas_limit}",
-                    remedy="Split the contract, or lower the gas margin if the estimate alone fits.",
+        with self.simulator(deployer, head) as simulator:
+
+            def drafted(heir: Heir | None = None) -> Draft:
+                return lay_out(
+                    units, sources, live, node, deployer=deployer, nonce=nonce, scripts=scripts, heir=heir,
+                    simulator=simulator,
+                )  # fmt: skip
+
+            draft = drafted()
+            try:
+                if draft.handover is not None:
+                    draft = drafted(
+                        will_hold(simulator, draft, deployer=deployer, to=draft.handover, since=since or {})
+                    )
+                shown = simulated(
+                    simulator,
+                    draft.actions,
+                    draft.checks,
+                    gas_margin_bps=self.policy.gas_margin_bps,
+                    cap=GasCap(head.gas_limit, self.identity.transaction_gas_cap),
+                    abis=[sources(u.source).abi for u in units.contracts],
+                    tell=self.progress.note,
                 )
-            # Refunds can take a fifth off; less than that no node would accept, and the transaction would hang.
-            if action.gas_estimate < intrinsic_gas(action) * 4 // 5:
-                raise AbsurdGas(
-                    f"the node says {action.id} takes {action.gas_estimate} gas, its bytes alone cost "
-                    f"{intrinsic_gas(action)}",
-                    remedy="The endpoint's simulation is wrong. Use another one.",
-                )
+            except SimulationUnsupported as error:
+                raise _no_simulation(error) from error
+        actions = shown.actions
         l1_gas = 0
         if self.identity.fee_model == "arbitrum":
             actions, l1_gas = with_l1_gas(self.rpc, actions, sender=deployer)
         estimate, limits = price(self.rpc, self.identity, self.policy, actions, balance_wei=balance_wei, l1_gas=l1_gas)
+        if actions:
+            estimate |= {"simulated_by": shown.way, "limits_tried": shown.tried}
         return EvmPlan(
             chain={"name": self.identity.name, "id": self.identity.id, "genesis_hash": genesis_hash},
             deployer=deployer,
@@ -120,52 +131,6 @@ class EvmChain:
             proposals=draft.proposals,
             handover=draft.handover,
         )
-
-    def _heir(self, draft: Draft, to: str, deployer: str, now_s: int, since: Mapping[str, int]) -> Heir:
-        try:
-            return will_hold(
-                self.rpc, draft.actions, draft.live, draft.fresh, deployer=deployer, to=to, now_s=now_s, since=since
-            )
-        except SimulationUnsupported as error:
-            raise _no_simulation(error) from error
-
-    def _simulated(
-        self, draft: Draft, deployer: str, head: Head, abis: Sequence[Sequence[Mapping[str, Any]]]
-    ) -> tuple[Action, ...]:
-        if not draft.actions:
-            return ()
-        margin = self.policy.gas_margin_bps
-        try:
-            return simulate(
-                self.rpc,
-                draft.actions,
-                draft.checks,
-                sender=deployer,
-                now_s=head.timestamp_s,
-                gas_margin_bps=margin,
-                abis=abis,
-            ).actions
-        except SimulationUnsupported as error:
-            reason = str(error)
-            if self.anvil is None:
-                raise _no_simulation(reason) from error
-        from chains.evm.fork import simulate_on_fork  # needed where a node lacks the method, and by nobody else
-
-        self.progress.note(f"the node has no usable eth_simulateV1 ({reason}): simulating on an anvil fork")
-        try:
-            return simulate_on_fork(
-                self.rpc,
-                self.anvil(),
-                head,
-                draft.actions,
-                draft.checks,
-                sender=deployer,
-                gas_margin_bps=margin,
-                abis=abis,
-                clock=self.clock,
-            ).actions
-        except (SimulationUnsupported, ToolMissing) as error:
-            raise _no_simulation(f"{reason}; {error}") from error
 
     def sender(
         self, plan: EvmPlan, digest: str, journal: Journal, signer: TransactionSigner, sources: Sources

@@ -12,6 +12,7 @@ from chains.evm.live import LiveUnit
 from chains.evm.node import Node
 from chains.evm.planning import Layout, Sources
 from chains.evm.proposing import Waiting
+from chains.evm.simulator import Simulator
 from chains.evm.units import CallUnit, ContractUnit, EvmUnits, Ref
 
 __all__ = ["Declared", "DeclaredCall", "DeclaredCode"]
@@ -78,6 +79,8 @@ class Declared:
         return DeclaredCall(to, data, unit.call.value_wei, call_digest(to, unit.call.value_wei, data))
 
     def _layout(self, live: Mapping[str, LiveUnit]) -> Layout:
-        nothing_waits = Waiting({})
+        nothing_waits, simulator = Waiting({}), Simulator(self.node.rpc, self.deployer)
         authorities = Authorities(self.node, self.deployer)
-        return Layout(self.units, self.sources, self.node, self.deployer, 0, dict(live), authorities, nothing_waits)
+        return Layout(
+            self.units, self.sources, self.node, self.deployer, 0, dict(live), authorities, nothing_waits, simulator
+        )

@@ -1,4 +1,4 @@
-"""Where a node has no ``eth_simulateV1``: the plan runs on an anvil that forks the chain, and is thrown away with it.
+"""A private copy of the chain: an anvil that forks it, and is thrown away.
 
 anvil reads through a relay of ours on the loopback device, for three reasons: an endpoint's URL may hold a key, and
 argument lists are open to everybody on the machine; reads keep failover, caps and time limits; and whatever the fork
@@ -14,120 +14,44 @@ import secrets
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from chains.base import Clock
-from chains.evm.actions import Action, PlannedCheck
-from chains.evm.node import Head, data_or_nothing, quantity
-from chains.evm.simulate import Outcome, Simulated, SimulationUnsupported, filled_in
-from chains.rpc import Endpoint, Rpc, RpcDown, RpcFault, RpcUnknown
+from chains.evm.scene import SimulationUnsupported
+from chains.rpc import Endpoint, Rpc, RpcDown, RpcFault
 from chains.tools import base_environment
 
-__all__ = ["private_fork", "simulate_on_fork"]
+__all__ = ["private_fork"]
 
 _START_S = 60.0
-_MINE_S = 60.0
-_ENOUGH_WEI = hex(10**30)
 _READS = re.compile(r"(eth|net|web3)_(?!send|sign|submit)\w+")
 _WATCHED = (
     'exec 3<&0; "$@" 3<&- </dev/null & p=$!; { cat <&3 >/dev/null; kill "$p" 2>/dev/null; } & exec 3<&-; wait "$p"'
 )
 
 
-def simulate_on_fork(
-    rpc: Rpc,
-    anvil: Path,
-    head: Head,
-    actions: Sequence[Action],
-    checks: Sequence[PlannedCheck],
-    *,
-    sender: str,
-    gas_margin_bps: int,
-    abis: Sequence[Sequence[Mapping[str, Any]]],
-    clock: Clock,
-) -> Simulated:
-    """As ``simulate``, on a fork of the block ``head``. Raises the same, and ``RpcDown``."""
-    with _relay(rpc) as url, _fork(anvil, url, head.number, clock) as endpoint:
-        fork = _Fork(endpoint, sender, head, clock)
-        try:
-            outcomes = [fork.run(action) for action in actions]
-            outcomes += [fork.read(check) for check in checks]
-        except (RpcUnknown, ValueError, KeyError, TypeError) as error:
-            raise SimulationUnsupported(f"the anvil fork gave no usable answer: {error}") from error
-    return filled_in(actions, checks, outcomes, gas_margin_bps=gas_margin_bps, abis=abis)
-
-
 @contextmanager
-def private_fork(rpc: Rpc, anvil: Path, block_number: int, clock: Clock) -> Iterator[Endpoint]:
-    """A fork of the chain at a block, on which anybody may send as anybody. Raises ``SimulationUnsupported``."""
-    with _relay(rpc) as url, _fork(anvil, url, block_number, clock) as endpoint:
+def private_fork(
+    rpc: Rpc, anvil: Path, block_number: int, clock: Clock, *, free_gas: bool = False
+) -> Iterator[Endpoint]:
+    """A fork of the chain at a block, on which anybody may send as anybody; ``free_gas``: without a base fee.
+
+    Raises ``SimulationUnsupported``.
+    """
+    options = ["--block-base-fee-per-gas", "0"] if free_gas else []
+    with _relay(rpc) as url, _fork(anvil, url, block_number, clock, options) as endpoint:
         yield endpoint
 
 
-class _Fork:
-    """Runs actions one after another, each in a block of its own, as if the sender had signed them."""
-
-    def __init__(self, endpoint: Endpoint, sender: str, head: Head, clock: Clock) -> None:
-        self.endpoint = endpoint
-        self.sender = sender
-        self.gas = hex(head.gas_limit)
-        self.clock = clock
-
-    def _call(self, method: str, *params: Any) -> Any:
-        answer = self.endpoint.batch([(method, list(params))])[0]
-        if isinstance(answer, RpcFault):
-            raise RpcUnknown(f"{method}: {answer}")
-        return answer
-
-    def run(self, action: Action) -> Outcome:
-        if action.ready:
-            self._call("evm_increaseTime", hex(action.ready.delay_s + 1))
-        self._call("anvil_setBalance", self.sender, _ENOUGH_WEI)
-        self._call("anvil_setNonce", self.sender, hex(action.nonce))
-        request = {"from": self.sender, "value": hex(action.value_wei), "input": "0x" + action.data.hex()}
-        request |= {"gas": self.gas, **({"to": action.to} if action.to else {})}
-        # What a factory returns (the address) is in no receipt.
-        made = (
-            self.endpoint.batch([("eth_call", [request, "latest"])])[0] if action.kind != "call" and action.to else None
-        )
-        # A transaction that fails is mined too: only its receipt says so.
-        sent = self.endpoint.batch([("eth_sendTransaction", [request])])[0]
-        if isinstance(sent, RpcFault):
-            return Outcome(succeeded=False, gas=0, returned=b"", revert=data_or_nothing(sent.data))
-        receipt = self._receipt(sent)
-        gas = quantity(receipt["gasUsed"])
-        if quantity(receipt["status"]) == 1:
-            return Outcome(True, gas, data_or_nothing(made if action.to else receipt.get("contractAddress")), b"")
-        before = hex(quantity(receipt["blockNumber"]) - 1)
-        why = self.endpoint.batch([("eth_call", [request, before])])[0]
-        return Outcome(False, gas, b"", data_or_nothing(why.data) if isinstance(why, RpcFault) else b"")
-
-    def _receipt(self, sent: str) -> Mapping[str, Any]:
-        deadline_s = self.clock.monotonic_s() + _MINE_S
-        while self.clock.monotonic_s() < deadline_s:
-            receipt = self._call("eth_getTransactionReceipt", sent)
-            if isinstance(receipt, Mapping):
-                return receipt
-            self.clock.sleep_s(0.01)
-        raise RpcUnknown("a transaction was not mined")
-
-    def read(self, check: PlannedCheck) -> Outcome:
-        request = {"from": self.sender, "to": check.to, "input": "0x" + check.data.hex()}
-        answer = self.endpoint.batch([("eth_call", [request, "latest"])])[0]
-        if isinstance(answer, RpcFault):
-            return Outcome(False, 0, data_or_nothing(answer.data), data_or_nothing(answer.data))
-        return Outcome(True, 0, data_or_nothing(answer), b"")
-
-
 @contextmanager
-def _fork(anvil: Path, url: str, block_number: int, clock: Clock) -> Iterator[Endpoint]:
+def _fork(anvil: Path, url: str, block_number: int, clock: Clock, options: Sequence[str]) -> Iterator[Endpoint]:
     """A running fork; ended afterwards, and with this process."""
     command = [str(anvil), "--host", "127.0.0.1", "--port", "0", "--fork-url", url, "--no-storage-caching"]
-    command += ["--fork-block-number", str(block_number), "--auto-impersonate", "--no-rate-limit"]
+    command += ["--fork-block-number", str(block_number), "--auto-impersonate", "--no-rate-limit", *options]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             ["/bin/sh", "-c", _WATCHED, "sh", *command],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from chains.errors import Refused
 from chains.evm.actions import Action
@@ -18,8 +18,8 @@ from chains.evm.node import Node
 from chains.evm.proxies import encode_call
 from chains.evm.rights import Place, Read, Right, past_events, places_of, rights_in
 from chains.evm.roles import ADMIN_ROLE, role_name
-from chains.evm.simulate import preview
-from chains.rpc import Rpc
+from chains.evm.scene import Scene
+from chains.evm.simulator import Simulator
 
 __all__ = ["HandoverPointless", "Heir", "handed_over", "shown", "tell", "will_hold"]
 
@@ -38,6 +38,17 @@ class HandoverImpossible(Refused):
     code = "SHIP-E35"
 
 
+class Drafted(Protocol):
+    """A plan as it is laid out. ``fresh`` are the lower-case addresses it creates."""
+
+    @property
+    def actions(self) -> tuple[Action, ...]: ...
+    @property
+    def live(self) -> Mapping[str, LiveUnit]: ...
+    @property
+    def fresh(self) -> frozenset[str]: ...
+
+
 @dataclass(frozen=True)
 class Heir:
     """Who the rights go to, and the rights there are at the end of the plan without a handover."""
@@ -47,17 +58,14 @@ class Heir:
 
 
 def will_hold(
-    rpc: Rpc,
-    actions: Sequence[Action],
-    live: Mapping[str, LiveUnit],
-    fresh: frozenset[str],
+    simulator: Simulator,
+    draft: Drafted,
     *,
     deployer: str,
     to: str,
-    now_s: int,
     since: Mapping[str, int],
 ) -> Heir:
-    """Simulate the plan and see what the deployer holds after it. ``fresh`` are lower-case addresses it creates.
+    """Simulate the plan and see what the deployer holds after it.
 
     Raises ``SimulationUnsupported`` and what ``logs`` raises.
     """
@@ -67,15 +75,19 @@ def will_hold(
             f"[handover] names {to}, which is the deployer itself",
             remedy="Name the Safe, timelock or key that governs.",
         )
-    places = places_of(live.values())
-    old = [place for place in places if place.address.lower() not in fresh]
-    events = past_events(Node(rpc), old, deployer, since)
-    _, made = preview(rpc, actions, (), sender=deployer, now_s=now_s)
+    places = places_of(draft.live.values())
+    old = [place for place in places if place.address.lower() not in draft.fresh]
+    events = past_events(Node(simulator.rpc), old, deployer, since)
+    acts = draft.actions
+    made = [log for one in simulator.run(Scene(deployer, acts, logs=True)).actions for log in one.logs] if acts else []
     account = deployer.lower()[2:]
     events += [log for log in made if len(log["topics"]) == 4 and str(log["topics"][2]).lower()[-40:] == account]
 
     def read_all(reads: Sequence[Read]) -> list[bytes]:
-        return preview(rpc, actions, reads, sender=deployer, now_s=now_s)[0] if reads else []
+        if not reads:
+            return []
+        ran = simulator.run(Scene(deployer, acts, reads=tuple(reads)))
+        return [read.returned if read.succeeded else b"" for read in ran.reads]
 
     return Heir(to, tuple(rights_in(places, deployer, to, read_all, events)))
 

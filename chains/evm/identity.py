@@ -23,7 +23,10 @@ class ProvidersDisagree(Resumable):
 
 @dataclass(frozen=True)
 class ChainIdentity:
-    """Which chain this is. ``genesis_hash`` is ``None`` where the target does not pin it; ``local``: nobody else's."""
+    """Which chain this is. ``genesis_hash`` is ``None`` where the target does not pin it; ``local``: nobody else's.
+
+    ``transaction_gas_cap`` is the most gas one transaction may ask for there, where that is less than a block has.
+    """
 
     name: str
     id: int
@@ -33,6 +36,7 @@ class ChainIdentity:
     legacy_fees: bool = False
     local: bool = False
     fee_model: str = "eip1559"
+    transaction_gas_cap: int | None = None
 
 
 def confirm(rpc: Rpc, identity: ChainIdentity, clock: Clock) -> str:

@@ -14,7 +14,7 @@ The parent chain's price moves by itself: the worst case is twice today's, as fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from chains.evm.node import hex_bytes, quantity
 from chains.evm.transaction import Fees, UnsignedTransaction
 from chains.rpc import Request, Rpc, RpcDown, RpcFault
 
-__all__ = ["L1Fee", "l1_fee", "with_l1_gas"]
+__all__ = ["L1Fee", "l1_fee", "operator_fee_wei", "with_l1_gas"]
 
 _OP_ORACLE = "0x420000000000000000000000000000000000000F"
 _SCROLL_ORACLE = "0x5300000000000000000000000000000000000002"
@@ -41,10 +41,17 @@ _SIGNATURE = (2**256 - 1, 2**255 - 1, 1)  # the longest there is
 
 @dataclass(frozen=True)
 class L1Fee:
-    """For a whole plan, in wei: about what it will be, and what to have ready."""
+    """For a whole plan, in wei: about what it will be, and what to have ready. The operator's share is apart (Isthmus)."""
 
     expected_wei: int = 0
     worst_wei: int = 0
+    operator_wei: int = 0
+    worst_operator_wei: int = 0
+
+    @property
+    def beside_gas_wei(self) -> tuple[int, int]:
+        """``(about, at worst)`` of all that is paid beside the gas."""
+        return self.expected_wei + self.operator_wei, self.worst_wei + self.worst_operator_wei
 
 
 def _word(number: int) -> bytes:
@@ -88,25 +95,42 @@ def l1_fee(rpc: Rpc, model: str, actions: Sequence[Action], fees: Fees, *, chain
     if model not in {"op-stack", "scroll"} or not actions:
         return L1Fee()
     unsigned = [UnsignedTransaction(chain_id, a.nonce, a.to, a.value_wei, a.data, a.gas_limit, fees) for a in actions]
-    return _scroll(rpc, unsigned) if model == "scroll" else _op_stack(rpc, unsigned)
+    return _scroll(rpc, unsigned) if model == "scroll" else _op_stack(rpc, unsigned, [a.gas_estimate for a in actions])
 
 
-def _op_stack(rpc: Rpc, unsigned: Sequence[UnsignedTransaction]) -> L1Fee:
+def _op_stack(rpc: Rpc, unsigned: Sequence[UnsignedTransaction], gas: Sequence[int]) -> L1Fee:
+    """The operator is paid for the gas that is used (Jovian: times 100); the oracle knows by which formula."""
     requests: list[Request] = []
-    for one in unsigned:
+    for one, used in zip(unsigned, gas, strict=True):
         payload = one.payload()
         requests.append(_call(_OP_ORACLE, _GET_L1_FEE + _bytes_argument(payload)))
         requests.append(_call(_OP_ORACLE, _UPPER_BOUND + _word(len(payload))))
-        requests.append(_call(_OP_ORACLE, _OPERATOR_FEE + _word(one.gas_limit)))
+        requests += [_call(_OP_ORACLE, _OPERATOR_FEE + _word(amount)) for amount in (used, one.gas_limit)]
     answers = [_first_word(answer) for answer in rpc.read_all(requests)]
-    expected_wei = worst_wei = 0
-    for start in range(0, len(answers), 3):
-        fee_wei, bound_wei, operator_wei = answers[start : start + 3]
+    expected_wei = worst_wei = operator_wei = worst_operator_wei = 0
+    for start in range(0, len(answers), 4):
+        fee_wei, bound_wei, operator, most = answers[start : start + 4]
         if fee_wei is None:
             raise _unusable(f"the GasPriceOracle at {_OP_ORACLE}")
-        expected_wei += fee_wei + (operator_wei or 0)
-        worst_wei += _HEADROOM * max(fee_wei, bound_wei or 0) + _HEADROOM * (operator_wei or 0)
-    return L1Fee(expected_wei, worst_wei)
+        expected_wei += fee_wei
+        worst_wei += _HEADROOM * max(fee_wei, bound_wei or 0)
+        operator_wei += operator or 0
+        worst_operator_wei += _HEADROOM * (most or 0)
+    return L1Fee(expected_wei, worst_wei, operator_wei, worst_operator_wei)
+
+
+def operator_fee_wei(receipt: Mapping[str, Any]) -> int:
+    """What a receipt says was paid to the operator: its parameters are in it, the product is not.
+
+    ``gasUsed * scalar / 10^6 + constant``; since Jovian, whose receipts carry ``daFootprintGasScalar``,
+    ``gasUsed * scalar * 100 + constant``. Raises ``ValueError``. Source: specs.optimism.io, Isthmus and Jovian, "Operator
+    Fee"; op-geth, the fields of a receipt.
+    """
+    scalar, constant = (quantity(receipt.get(f"operatorFee{part}") or "0x0") for part in ("Scalar", "Constant"))
+    if not scalar and not constant:
+        return 0
+    scaled = scalar * quantity(receipt["gasUsed"])
+    return (scaled * 100 if receipt.get("daFootprintGasScalar") is not None else scaled // 10**6) + constant
 
 
 def _scroll(rpc: Rpc, unsigned: Sequence[UnsignedTransaction]) -> L1Fee:

@@ -36,7 +36,8 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Mined:
-    """Where a transaction was found. ``gas_price_wei`` is the effective one; ``l1_fee_wei`` is paid beside the gas."""
+    """Where a transaction was found. ``gas_price_wei`` is the effective one; ``l1_fee_wei`` and ``operator_fee_wei`` are
+    paid beside the gas."""
 
     hash: str
     block_number: int
@@ -44,23 +45,30 @@ class Mined:
     gas_used: int
     gas_price_wei: int
     l1_fee_wei: int = 0
+    operator_fee_wei: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        data = {**self.__dict__, "gas_price_wei": str(self.gas_price_wei), "l1_fee_wei": str(self.l1_fee_wei)}
-        if not self.l1_fee_wei:
-            del data["l1_fee_wei"]
-        return data
+        beside = {"l1_fee_wei": self.l1_fee_wei, "operator_fee_wei": self.operator_fee_wei}
+        data = {key: value for key, value in self.__dict__.items() if key not in beside}
+        data |= {key: str(fee_wei) for key, fee_wei in beside.items() if fee_wei}
+        return {**data, "gas_price_wei": str(self.gas_price_wei)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Mined:
-        l1_fee_wei = int(data.get("l1_fee_wei", 0))
-        gas_price_wei = int(data["gas_price_wei"])
-        return cls(data["hash"], data["block_number"], data["block_hash"], data["gas_used"], gas_price_wei, l1_fee_wei)
+        return cls(
+            data["hash"],
+            data["block_number"],
+            data["block_hash"],
+            data["gas_used"],
+            int(data["gas_price_wei"]),
+            int(data.get("l1_fee_wei", 0)),
+            int(data.get("operator_fee_wei", 0)),
+        )
 
     @property
     def fee_wei(self) -> int:
         """What it took to have it mined, its value apart."""
-        return self.gas_used * self.gas_price_wei + self.l1_fee_wei
+        return self.gas_used * self.gas_price_wei + self.l1_fee_wei + self.operator_fee_wei
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from chains.evm.proposal import Proposal
 from chains.evm.proposing import Waiting, proposals_of
 from chains.evm.proxies import ADMIN_SLOT, BEACON_SLOT, IMPLEMENTATION_SLOT
 from chains.evm.script_units import Scripts, lay_out_script
+from chains.evm.simulator import Simulator
 from chains.evm.units import CallUnit, EvmUnits, ScriptUnit
 
 __all__ = ["Draft", "lay_out"]
@@ -54,19 +55,22 @@ def lay_out(
     nonce: int,
     scripts: Scripts | None = None,
     heir: Heir | None = None,
+    simulator: Simulator | None = None,
 ) -> Draft:
     """Order the units and turn what differs from ``live`` into actions, starting at ``nonce``; ``heir`` comes last.
 
+    ``simulator`` gives values that depend on earlier actions (without one, only the node's own simulation does).
     Without ``scripts`` no script is run: what would come after one is then planned as if it sent nothing.
 
     Raises a ``Refused`` for whatever does not fit (types, references, cycles, changed immutables) and
     ``LiveStateDrifted`` where the chain contradicts the journal.
     """
+    simulator = simulator or Simulator(node.rpc, deployer)
     _prefetch(node, live)
     libraries = {u.name: tuple(library_units(u, sources(u.source), units).values()) for u in units.contracts}
     ordered = order(units, libraries)
     waiting, authorities = Waiting(reach(ordered, libraries)), Authorities(node, deployer)
-    layout = Layout(units, sources, node, deployer, nonce, dict(live), authorities, waiting)
+    layout = Layout(units, sources, node, deployer, nonce, dict(live), authorities, waiting, simulator)
     for unit in ordered:
         layout.add_due(unit.name)
         if isinstance(unit, CallUnit):

@@ -18,6 +18,7 @@ from chains.evm.node import Node
 from chains.evm.proposing import Waiting
 from chains.evm.proxies import ProxyUnsupported
 from chains.evm.reading import Reads, holds_reads
+from chains.evm.simulator import Simulator
 from chains.evm.units import DEPLOYER, Call, CallUnit, ContractUnit, EvmUnits, Ref, Value
 
 __all__ = ["Layout", "LiveStateDrifted", "Sources"]
@@ -44,6 +45,7 @@ class Layout:
     live: dict[str, LiveUnit]
     authorities: Authorities
     waiting: Waiting
+    simulator: Simulator
     actions: list[Action] = field(default_factory=list)
     planned: list[PlannedUnit] = field(default_factory=list)
     reads: list[Mapping[str, Any]] = field(default_factory=list)
@@ -52,7 +54,7 @@ class Layout:
     readings: Reads = field(init=False)
 
     def __post_init__(self) -> None:
-        self.readings = Reads(self.node, self.deployer, self.resolve, self.address_of, self.abi_at, self.actions)
+        self.readings = Reads(self.node, self.simulator, self.resolve, self.address_of, self.abi_at, self.actions)
 
     def resolve(self, ref: Ref) -> str:
         """The address a reference stands for; the unit it names was laid out before (or is live)."""

@@ -46,17 +46,21 @@ def price(
     gas, gas_limit = sum(a.gas_estimate for a in actions), sum(a.gas_limit for a in actions)
     price_wei = min(base_wei + (fees.priority_wei or 0), fees.max_wei)
     data_fee = l1_fee(rpc, identity.fee_model, actions, fees, chain_id=identity.id)
-    worst_wei = gas_limit * fees.max_wei + value_wei + data_fee.worst_wei
+    beside_wei, worst_beside_wei = data_fee.beside_gas_wei
+    worst_wei = gas_limit * fees.max_wei + value_wei + worst_beside_wei
     estimate = {
         "base_fee_wei": str(base_wei),
         **{key: str(value) if value is not None else None for key, value in fees.to_json().items()},
         "gas": gas,
         "value_wei": str(value_wei),
-        "cost_wei": str(gas * price_wei + value_wei + data_fee.expected_wei),
+        "cost_wei": str(gas * price_wei + value_wei + beside_wei),
         "worst_cost_wei": str(worst_wei),
     }
     if identity.fee_model in {"op-stack", "scroll"}:
-        estimate |= {"l1_fee_wei": str(data_fee.expected_wei), "worst_l1_fee_wei": str(data_fee.worst_wei)}
+        # What the sender holds against the cost cap is the worst of all that comes beside the gas.
+        estimate |= {"l1_fee_wei": str(data_fee.expected_wei), "worst_l1_fee_wei": str(worst_beside_wei)}
+        if data_fee.worst_operator_wei:
+            estimate |= {"operator_fee_wei": str(data_fee.operator_wei)}
     elif identity.fee_model == "arbitrum":  # part of the gas, and of the cost above
         estimate |= {"l1_gas": l1_gas, "l1_fee_wei": str(l1_gas * price_wei)}
     symbol = identity.currency

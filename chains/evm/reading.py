@@ -14,8 +14,10 @@ from typing import Any
 
 from chains.evm.abi import AbiMismatch, AbiType, decode, encode, find_function, selector
 from chains.evm.actions import Action, Reading
-from chains.evm.node import Node, quantity
-from chains.evm.simulate import ReadFailed, SimulationUnsupported, read_after
+from chains.evm.node import Node
+from chains.evm.scene import Scene, SimulationUnsupported
+from chains.evm.simulate import ReadFailed, must_succeed
+from chains.evm.simulator import Simulator
 from chains.evm.units import CallUnit, ContractUnit, Read, Ref, Value
 from chains.rpc import RpcFault
 
@@ -27,7 +29,7 @@ class Reads:
     """The reads of one plan. ``address`` gives the address of a read's ``on``, ``abi`` what is known at an address."""
 
     node: Node
-    sender: str
+    simulator: Simulator
     resolve: Callable[[Ref], str]
     address: Callable[[Value, str], str]
     abi: Callable[[str], Sequence[Mapping[str, Any]] | None]
@@ -36,7 +38,10 @@ class Reads:
     appeared: set[str] = field(default_factory=set)
     log: list[Reading] = field(default_factory=list)
     _taken: list[Reading] = field(default_factory=list)
-    _now_s: int | None = None
+
+    @property
+    def sender(self) -> str:
+        return self.simulator.sender
 
     def fill_all(self, kinds: Sequence[AbiType], values: Sequence[Value]) -> list[Value]:
         """``values`` for parameters of these types, every read replaced by what it gives.
@@ -144,16 +149,18 @@ class Reads:
         return self._simulated(address, b"")[1]
 
     def _simulated(self, to: str, data: bytes) -> tuple[bytes | None, bool]:
-        if self._now_s is None:
-            block = self.node.rpc.read("eth_getBlockByNumber", ["latest", False])
-            self._now_s = quantity(block["timestamp"])
+        """``(answer, whether there is code)`` once the actions so far are done; ``None`` when it reverts."""
+        actions = tuple(self.actions)
         try:
-            return read_after(self.node.rpc, self.actions, to, data, sender=self.sender, now_s=self._now_s)
+            ran = self.simulator.run(Scene(self.sender, actions, reads=((to, data),), codes=(to,)))
         except SimulationUnsupported as error:
             raise ReadFailed(
-                f"the value depends on earlier actions of the plan, and the node cannot simulate them: {error}",
-                remedy="Use an endpoint that serves eth_simulateV1 (geth, reth, nethermind, anvil do).",
+                f"the value depends on earlier actions of the plan, and they cannot be simulated: {error}",
+                remedy="Use an endpoint that serves eth_simulateV1 (geth, reth, nethermind, anvil do), or install anvil.",
             ) from error
+        for action, outcome in zip(actions, ran.actions, strict=True):
+            must_succeed(action, outcome, ())
+        return ran.reads[0].returned if ran.reads[0].succeeded else None, ran.codes[0]
 
 
 def holds_reads(unit: ContractUnit | CallUnit) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from chains.evm.l1_fee import operator_fee_wei
 from chains.evm.lifecycle import Mined, TxState
 from chains.evm.node import block_hash, quantity
 
@@ -48,6 +49,7 @@ class Receipt:
                 quantity(answer["gasUsed"]),
                 quantity(answer.get("effectiveGasPrice") or "0x0"),
                 quantity(answer.get("l1Fee") or "0x0"),
+                operator_fee_wei(answer),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             return None

@@ -18,7 +18,7 @@ from chains.evm.fork import private_fork
 from chains.evm.forking import ForkFailed, apply_actions
 from chains.evm.foundry import Workspace
 from chains.evm.node import Node
-from chains.evm.simulate import SimulationUnsupported
+from chains.evm.scene import SimulationUnsupported
 from chains.evm.units import ScriptUnit
 from chains.processes import run_tool
 from chains.rpc import Rpc

@@ -26,9 +26,13 @@ class CheckArguments:
     def run(self) -> Draft:
         session = self.session
         node = Node(session.chain.rpc)
-        nonce, _, _ = node.account(self.ready.deployer)
+        deployer = self.ready.deployer
+        nonce, _, head = node.account(deployer)
         units = evm_units(session.project, session.target)
-        return lay_out(units, self.bundle.artifact, session.live(), node, deployer=self.ready.deployer, nonce=nonce)
+        with session.chain.simulator(deployer, head) as simulator:
+            return lay_out(
+                units, self.bundle.artifact, session.live(), node, deployer=deployer, nonce=nonce, simulator=simulator
+            )
 
     def summary(self, result: Draft) -> str:
         return f"{len(result.units)} units, {len(result.checks)} checks"

@@ -12,8 +12,9 @@ import pytest
 from chains.base import SystemClock
 from chains.errors import Refused, Resumable
 from chains.evm.actions import EvmPlan
-from chains.evm.chain import AbsurdGas, EvmChain, NoSimulation
+from chains.evm.chain import EvmChain, NoSimulation
 from chains.evm.fees import BaseFeeAboveCap, CostAboveCap, FeeCaps, InsufficientFunds
+from chains.evm.gas_limits import AbsurdGas
 from chains.evm.identity import ChainIdentity
 from chains.evm.node import WrongChain
 from chains.evm.pricing import EvmPolicy
@@ -126,8 +127,8 @@ def test_19_an_absurd_gas_estimate_is_refused(proxy: FaultProxy, gas: str) -> No
     [None, [], {}, "0x", [{}], [{"calls": None}], [{"calls": [{}]}], [{"calls": [5]}, {"calls": []}], _gas("zz")],
 )
 def test_a_simulation_that_makes_no_sense_is_no_simulation(proxy: FaultProxy, answer: Any) -> None:
-    proxy.add(fp.result(answer, "eth_simulateV1", times=None))
-    with pytest.raises(NoSimulation) as caught:
+    proxy.add(fp.result(answer, "eth_simulateV1", times=None), fp.result("0x5208", "eth_estimateGas", times=None))
+    with pytest.raises(NoSimulation, match=r"no state overrides.*no anvil") as caught:
         plan(chain(proxy.url))
     assert caught.value.exit_code == 2
 

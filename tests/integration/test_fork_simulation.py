@@ -1,4 +1,4 @@
-"""A node without ``eth_simulateV1``: the plan is simulated on an anvil fork, with the same outcome."""
+"""A node without ``eth_simulateV1``: state overrides or an anvil fork give the plan, with the same outcome."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from typing import Any
 
 import pytest
 
-from chains.base import SystemClock
 from chains.evm.actions import EvmPlan, PlannedCheck
 from chains.evm.chain import EvmChain, NoSimulation
-from chains.evm.fork import simulate_on_fork
-from chains.evm.node import Node
-from chains.evm.simulate import CheckWouldFail, Simulated, WouldRevert, simulate
-from chains.rpc import Endpoint, Rpc
+from chains.evm.gas_limits import GasCap, Simulated, simulated
+from chains.evm.scene import Way
+from chains.evm.simulate import CheckWouldFail, WouldRevert
 from chains.tools import ToolMissing
 from tests.integration.test_chain import chain, plan
 from tests.support import fault_proxy as fp
@@ -36,10 +34,23 @@ def node() -> Iterator[Anvil]:
         yield running
 
 
+NO_METHOD = "the method eth_simulateV1 does not exist"
+
+
 @pytest.fixture
 def proxy(node: Anvil) -> Iterator[FaultProxy]:
+    """A node with neither ``eth_simulateV1`` nor state overrides."""
     with fp.fault_proxy(node.url) as running:
-        running.add(fp.rpc_error(-32601, "the method eth_simulateV1 does not exist", "eth_simulateV1", times=None))
+        running.add(fp.rpc_error(-32601, NO_METHOD, "eth_simulateV1", times=None))
+        running.add(fp.rpc_error(-32602, "too many arguments, want at most 2", "eth_estimateGas", times=None))
+        yield running
+
+
+@pytest.fixture
+def overriding(node: Anvil) -> Iterator[FaultProxy]:
+    """A node that lacks ``eth_simulateV1`` alone."""
+    with fp.fault_proxy(node.url) as running:
+        running.add(fp.rpc_error(-32601, NO_METHOD, "eth_simulateV1", times=None))
         yield running
 
 
@@ -61,6 +72,9 @@ def test_the_fork_gives_the_same_plan_as_the_node(node: Anvil, proxy: FaultProxy
     assert gist(there) == gist(here)
     for one, other in zip(there.actions, here.actions, strict=True):
         assert abs(one.gas_estimate - other.gas_estimate) <= max(one.gas_estimate // 100, 100)
+    assert (there.estimate["simulated_by"], here.estimate["simulated_by"]) == ("eth_simulateV1", "an anvil fork")
+    assert there.estimate["limits_tried"]
+    assert here.estimate["limits_tried"]
     assert proxy.sent == []
     assert not any(call.startswith(("anvil_", "eth_send")) for call in proxy.calls), "the chain was only read"
 
@@ -82,26 +96,27 @@ def test_a_fork_that_does_not_start_is_a_refusal_with_its_words(proxy: FaultProx
         plan(forking(proxy.url, lambda: broken))
 
 
-def both(node: Anvil, workshop: Workshop, checks: list[PlannedCheck]) -> Iterator[Callable[[], Simulated]]:
-    rpc = Rpc([Endpoint(node.url)], patience_s=5)
-    head = Node(rpc).account(DEPLOYER)[2]
-    common: dict[str, Any] = {"sender": DEPLOYER, "gas_margin_bps": 1000, "abis": [ABI]}
-    yield lambda: simulate(rpc, workshop.actions, checks, now_s=head.timestamp_s, **common)
-    yield lambda: simulate_on_fork(rpc, tool("anvil"), head, workshop.actions, checks, clock=SystemClock(), **common)
+@pytest.fixture(params=["eth_simulateV1", "an anvil fork"])
+def way(request: pytest.FixtureRequest) -> Way:
+    return request.param  # type: ignore[no-any-return]
 
 
-def test_both_show_a_revert_with_its_decoded_reason(node: Anvil) -> None:
+def run(url: str, workshop: Workshop, checks: list[PlannedCheck]) -> Simulated:
+    with forking(url).simulator(DEPLOYER) as simulator:
+        return simulated(simulator, workshop.actions, checks, gas_margin_bps=1000, cap=GasCap(30_000_000), abis=[ABI])
+
+
+def test_both_show_a_revert_with_its_decoded_reason(node: Anvil, proxy: FaultProxy, way: Way) -> None:
     workshop = Workshop(DEPLOYER, node.nonce())
     bad = workshop.create("Bad", PAUSED)
     workshop.call("resume", bad)
-    for way in both(node, workshop, []):
-        with pytest.raises(WouldRevert, match=r"resume .*Paused") as caught:
-            way()
-        assert "42" in caught.value.cause
+    with pytest.raises(WouldRevert, match=r"resume .*Paused") as caught:
+        run(node.url if way == "eth_simulateV1" else proxy.url, workshop, [])
+    assert "42" in caught.value.cause
 
 
 @pytest.mark.parametrize("expected", [42, 43])
-def test_both_read_the_checks_after_the_plan(node: Anvil, expected: int) -> None:
+def test_both_read_the_checks_after_the_plan(node: Anvil, proxy: FaultProxy, way: Way, expected: int) -> None:
     workshop = Workshop(DEPLOYER, node.nonce())
     place = workshop.create("Answer", ANSWER, salt=b"\x05" * 32)
     workshop.create("Counter", tagged(COUNTER, 1))
@@ -113,12 +128,12 @@ def test_both_read_the_checks_after_the_plan(node: Anvil, expected: int) -> None
         expected=expected.to_bytes(32, "big"),
         outputs=("uint256",),
     )
-    for way in both(node, workshop, [check]):
-        if expected == 42:
-            assert len(way().actions) == 2
-        else:
-            with pytest.raises(CheckWouldFail, match="gives 42, expected 43"):
-                way()
+    url = node.url if way == "eth_simulateV1" else proxy.url
+    if expected == 42:
+        assert run(url, workshop, [check]).way == way
+    else:
+        with pytest.raises(CheckWouldFail, match="gives 42, expected 43"):
+            run(url, workshop, [check])
 
 
 def test_no_key_of_an_endpoint_is_in_an_argument_list_and_nothing_stays_behind(

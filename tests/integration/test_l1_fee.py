@@ -81,7 +81,8 @@ def test_the_upper_bound_of_the_op_stack_counts_for_the_worst_case(node: Anvil) 
     node.call("anvil_setCode", OP, "0x" + every.hex())
     made = plan(rollup(node, "op-stack"))
     sizes, count = _sizes(made, signed=False), len(made.actions)
-    assert made.estimate["l1_fee_wei"] == str(1000 * sizes + 5_000_000 * count)
+    assert made.estimate["l1_fee_wei"] == str(1000 * sizes)
+    assert made.estimate["operator_fee_wei"] == str(5_000_000 * count)
     assert made.estimate["worst_l1_fee_wei"] == str(2 * (5_000_000 + 5_000_000) * count)
 
 
@@ -115,6 +116,44 @@ def test_23_the_fee_for_the_bytes_counts_against_balance_and_cap(node: Anvil) ->
     with pytest.raises(InsufficientFunds):
         plan(rollup(node, "op-stack"))
     assert plan(chain(node.url)).actions, "without that fee it would have been enough"
+
+
+def test_the_operator_is_paid_for_gas_used_and_at_worst_for_the_limit(node: Anvil) -> None:
+    """The stand-in answers 1000 a byte to getL1Fee, nothing to the bound, and three times the gas to getOperatorFee."""
+    triple = bytes.fromhex("600435600302" + "5f5260205ff3")
+    both = bytes.fromhex("5f3560e01c8063275aedd214601b57" + "6349948e0e14602957" + "5f5ffd")
+    assert len(both) == 0x1B
+    both += b"\x5b" + triple
+    both += b"\xfe" * (0x29 - len(both)) + b"\x5b" + PER_BYTE
+    node.call("anvil_setCode", OP, "0x" + both.hex())
+    made = plan(rollup(node, "op-stack"))
+    used, limits = sum(a.gas_estimate for a in made.actions), sum(a.gas_limit for a in made.actions)
+    l1_wei = 1000 * _sizes(made, signed=False)
+    assert made.estimate["operator_fee_wei"] == str(3 * used)
+    assert made.estimate["worst_l1_fee_wei"] == str(2 * l1_wei + 2 * 3 * limits)
+    plain = plan(chain(node.url))
+    assert int(made.estimate["cost_wei"]) == int(plain.estimate["cost_wei"]) + l1_wei + 3 * used
+
+
+@pytest.mark.parametrize(("marker", "times"), [({}, 2), ({"daFootprintGasScalar": "0x190"}, 2 * 100 * 10**6)])
+def test_what_a_receipt_says_was_paid_to_the_operator(
+    node: Anvil, tmp_path: Path, marker: dict[str, str], times: int
+) -> None:
+    """Isthmus scales by a millionth, Jovian by a hundred; only Jovian's receipts carry the footprint's scalar."""
+
+    def operated(proxy: FaultProxy, call: dict[str, Any]) -> Any:
+        receipt = proxy.forward(call)["result"]
+        more = {"operatorFeeScalar": hex(2 * 10**6), "operatorFeeConstant": "0x5", **marker}
+        return {**receipt, **more} if receipt else receipt
+
+    with fp.fault_proxy(node.url) as proxy:
+        rig = Rig(node, proxy, tmp_path / "j").usual()
+        proxy.add(fp.result(operated, "eth_getTransactionReceipt", times=None))
+        for state in rig.run().values():
+            assert state.mined
+            assert state.mined.operator_fee_wei == state.mined.gas_used * times + 5
+            gas_wei = state.mined.gas_used * state.mined.gas_price_wei
+            assert state.mined.fee_wei == gas_wei + state.mined.operator_fee_wei
 
 
 def test_the_fee_in_the_receipts_is_in_the_journal(node: Anvil, tmp_path: Path) -> None:

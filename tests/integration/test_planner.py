@@ -14,12 +14,14 @@ from chains.evm.artifacts import Artifact
 from chains.evm.authority import AuthorityUnusable
 from chains.evm.call_units import TargetMissing
 from chains.evm.creating import ImmutableChanged
+from chains.evm.gas_limits import GasCap, simulated
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
 from chains.evm.planner import Draft, lay_out
 from chains.evm.planning import LiveStateDrifted
 from chains.evm.proxies import ADMIN_SLOT, BEACON_SLOT, IMPLEMENTATION_SLOT, ProxyUnsupported
-from chains.evm.simulate import WouldRevert, simulate
+from chains.evm.simulate import WouldRevert
+from chains.evm.simulator import Simulator
 from chains.evm.timelock import Operation, Timelock
 from chains.evm.units import DEPLOYER as ME
 from chains.evm.units import Call, CallUnit, Check, ContractUnit, EvmUnits, Ref, Unless
@@ -344,10 +346,10 @@ def test_the_simulation_fills_in_gas_and_names_what_would_fail(node: Anvil) -> N
     rpc = Rpc([Endpoint(node.url)], patience_s=2)
     call = CallUnit("set", Ref("B"), Call("set(uint256)", (7,)))
     draft = plan(node, unit("A"), unit("B", create2_salt=SALT), calls=(call,), nonce=nonce)
-    now_s = int(node.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
-    options: dict[str, Any] = {"sender": DEPLOYER, "now_s": now_s, "abis": [], **_margin()}
-    simulated = simulate(rpc, draft.actions, draft.checks, **options)
-    for action in simulated.actions:
+    options: dict[str, Any] = {"gas_margin_bps": 2000, "cap": GasCap(30_000_000), "abis": []}
+    shown = simulated(Simulator(rpc, DEPLOYER), draft.actions, draft.checks, **options)
+    assert shown.tried
+    for action in shown.actions:
         request = {"from": DEPLOYER, "data": "0x" + action.data.hex(), "gas": hex(action.gas_limit)}
         receipt = node.send(**request, **({"to": action.to} if action.to else {}))
         assert receipt["status"] == "0x1"
@@ -356,15 +358,8 @@ def test_the_simulation_fills_in_gas_and_names_what_would_fail(node: Anvil) -> N
             assert node.code(action.address)
     bad = plan(node, unit("Bad"), calls=(replace(call, to=Ref("Bad")),), nonce=node.nonce())
     with pytest.raises(WouldRevert, match=r"set .* would fail") as caught:
-        simulate(rpc, bad.actions, (), **options)
+        simulated(Simulator(rpc, DEPLOYER), bad.actions, (), **options)
     assert caught.value.exit_code == 2
-
-
-def _margin() -> dict[str, int]:
-    import inspect
-
-    name = next(p for p in inspect.signature(simulate).parameters if "margin" in p)
-    return {name: 20 if name.endswith("percent") else 2000}
 
 
 def test_the_deployer_stands_for_itself(node: Anvil) -> None:

@@ -18,6 +18,7 @@ FAILED = {
     "gas_used": 30_000,
     "gas_price_wei": "5",
     "l1_fee_wei": "7",
+    "operator_fee_wei": "11",
     "reason": "paused",
 }
 
@@ -31,4 +32,4 @@ def test_reverted_transactions_are_paid_for() -> None:
         row(4, "plan.accepted", plan="this"),
     ]
     (only,) = _reverted(rows, 4)
-    assert (only["hash"], only["plan"], only["cost_wei"]) == ("0x2", "given up", str(30_000 * 5 + 7))
+    assert (only["hash"], only["plan"], only["cost_wei"]) == ("0x2", "given up", str(30_000 * 5 + 7 + 11))

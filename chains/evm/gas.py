@@ -1,0 +1,30 @@
+"""Gas by the rules of the protocol alone: what a transaction takes before it runs, and what reaches a constructor."""
+
+from __future__ import annotations
+
+from chains.evm.actions import Action
+
+__all__ = ["creation_call_gas", "intrinsic_gas"]
+
+_CREATE = 32_000
+
+
+def intrinsic_gas(action: Action) -> int:
+    """What any node takes for the transaction before it runs (EIP-2028, EIP-2, EIP-3860)."""
+    zeros = action.data.count(0)
+    gas = 21_000 + 4 * zeros + 16 * (len(action.data) - zeros)
+    return gas if action.to else gas + 32_000 + 2 * -(-len(action.data) // 32)
+
+
+def creation_call_gas(action: Action, limit: int) -> int:
+    """The limit of a call that CREATEs its input so that the constructor has what it has in a transaction of ``limit``.
+
+    The call pays for copying the input, and CREATE keeps back a 64th of what is left (EIP-150). The opcodes around it
+    are left out: the constructor gets a few dozen gas less than in truth, never more.
+    """
+    words = -(-len(action.data) // 32)
+    copying = 2 * 3 * words + words * words // 512
+    creating = _CREATE + 2 * words
+    called = intrinsic_gas(action) - creating
+    inner = max(limit - intrinsic_gas(action), 0)
+    return called + copying + creating + -(-inner * 64 // 63)
