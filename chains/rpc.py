@@ -14,6 +14,7 @@ from chains.errors import Refused, Resumable
 from chains.http import UrlRefused
 from chains.rpc_endpoint import Endpoint, Request, RpcFault, RpcUnknown
 from chains.rpc_health import Health
+from chains.rpc_memory import Recent
 
 __all__ = ["Endpoint", "Request", "Rpc", "RpcDown", "RpcFault", "RpcUnknown", "UrlRefused"]
 
@@ -60,6 +61,7 @@ class Rpc:
         self.guard: Guard | None = None
         self.answered_by = ""
         self._health = {id(endpoint): Health() for endpoint in (*self.endpoints, *self.submit)}
+        self.recent = Recent(self.clock)
         self._first = 0
         for position, endpoint in enumerate(self.endpoints):
             if any(endpoint.label == other.label for other in self.endpoints[:position]):
@@ -85,10 +87,18 @@ class Rpc:
             raise answer
         return answer
 
-    def read_all(self, requests: Sequence[Request]) -> list[Any | RpcFault]:
-        """Answers of one endpoint, ``answered_by``, to all requests. Overload faults are retried; reverts are answers."""
+    def read_all(self, requests: Sequence[Request], *, max_age_s: float = 0.0) -> list[Any | RpcFault]:
+        """Answers of one endpoint, ``answered_by``, to all requests. Overload faults are retried; reverts are answers.
+
+        With ``max_age_s`` what an endpoint answered that short a time ago will do, and what it answers is remembered.
+        """
         if not requests:
             return []
+        if max_age_s > 0:
+            for endpoint in self._in_turn():
+                if (kept := self.recent.find(endpoint, requests, max_age_s)) is not None:
+                    self.answered_by = endpoint.label
+                    return kept
         deadline_s = self.clock.monotonic_s() + self.patience_s
         last, rounds = "no endpoint", 0
         while True:
@@ -107,6 +117,8 @@ class Rpc:
                     continue
                 self._first = self.endpoints.index(endpoint)
                 self.answered_by = endpoint.label
+                if max_age_s > 0:
+                    self.recent.keep(endpoint, requests, answers)
                 return answers
             if late:
                 raise RpcDown(
@@ -154,7 +166,9 @@ class Rpc:
             found.append(answer)
         return found
 
-    def second_words(self, requests: Sequence[Request], *, than: str) -> Iterator[tuple[str, list[Any | RpcFault]]]:
+    def second_words(
+        self, requests: Sequence[Request], *, than: str, max_age_s: float = 0.0
+    ) -> Iterator[tuple[str, list[Any | RpcFault]]]:
         """``(label, answers)`` of every other provider than the one called ``than``, one after another as asked for.
 
         For conclusions that need two (design law 3). Those that are put aside or give nothing usable are passed over.
@@ -162,6 +176,9 @@ class Rpc:
         now_s = self.clock.monotonic_s()
         for endpoint in self.endpoints:
             if endpoint.label == than or self._health[id(endpoint)].away_until_s > now_s:
+                continue
+            if max_age_s > 0 and (kept := self.recent.find(endpoint, requests, max_age_s)) is not None:
+                yield endpoint.label, kept
                 continue
             with contextlib.suppress(RpcUnknown, Refused):
                 yield endpoint.label, self._ask(endpoint, requests)

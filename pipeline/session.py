@@ -72,9 +72,9 @@ class Session:
     plans: dict[str, Plan] = field(default_factory=dict)
     genesis_hash: str = ""
 
-    def confirm_chain(self) -> None:
+    def confirm_chain(self, deployer: str | None = None) -> None:
         """Hold the endpoints against the target and the journal; the first run writes down which chain this is."""
-        self.genesis_hash = self.chain.confirm_identity()
+        self.genesis_hash = self.chain.confirm_identity(deployer)
         if self.journal is not None and self.chain.rpc.alone and not self.target.chain.local:
             self.ui.note(
                 f"{self.target.name} has one RPC endpoint: nothing it says is confirmed by a second provider. ship waits "

@@ -9,9 +9,9 @@ from typing import Any
 from chains.errors import Refused, Resumable
 from chains.evm.node import quantity
 from chains.evm.transaction import Fees
-from chains.rpc import Rpc, RpcDown
+from chains.rpc import Request, Rpc, RpcDown
 
-__all__ = ["BaseFeeAboveCap", "FeeCaps", "InsufficientFunds", "bump", "current_fees", "ether"]
+__all__ = ["BaseFeeAboveCap", "FeeCaps", "InsufficientFunds", "bump", "current_fees", "ether", "market_request"]
 
 _HISTORY_BLOCKS = 10
 _REWARD_PERCENTILE = 50
@@ -59,19 +59,27 @@ class FeeCaps:
         )
 
 
-def current_fees(rpc: Rpc, caps: FeeCaps, *, legacy: bool = False) -> tuple[Fees, int]:
-    """``(fees to offer, base fee in wei)``. The offer survives the base fee doubling, within the caps.
+def market_request(*, legacy: bool = False) -> Request:
+    """What ``current_fees`` asks first."""
+    if legacy:
+        return ("eth_gasPrice", [])
+    return ("eth_feeHistory", [hex(_HISTORY_BLOCKS), "latest", [_REWARD_PERCENTILE]])
+
+
+def current_fees(rpc: Rpc, caps: FeeCaps, *, legacy: bool = False, max_age_s: float = 0.0) -> tuple[Fees, int]:
+    """``(fees to offer, base fee in wei)``. The offer survives the base fee doubling, within the caps. What
+    the market was up to ``max_age_s`` ago will do.
 
     Raises ``BaseFeeAboveCap`` when even the base fee does not fit under the cap, ``RpcDown`` when no node says.
     """
     try:
         if not legacy:
-            history = rpc.read_all([("eth_feeHistory", [hex(_HISTORY_BLOCKS), "latest", [_REWARD_PERCENTILE]])])[0]
+            history = rpc.read_all([market_request()], max_age_s=max_age_s)[0]
             if isinstance(history, dict) and history.get("baseFeePerGas"):
                 base_wei = quantity(history["baseFeePerGas"][-1])
                 if base_wei or history.get("reward"):
                     return _offer(base_wei, _priority(history.get("reward") or []), caps), base_wei
-        price_wei = quantity(rpc.read_all([("eth_gasPrice", [])])[0])
+        price_wei = quantity(rpc.read_all([market_request(legacy=True)], max_age_s=max_age_s)[0])
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise RpcDown(
             f"the node says nothing usable about fees: {error}", remedy="Check the endpoint with `ship doctor`."

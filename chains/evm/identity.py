@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from chains.base import Clock
 from chains.errors import Resumable
 from chains.evm.node import Head, Node, WrongChain, check_identity, hold_genesis, quantity
-from chains.rpc import Endpoint, Rpc, RpcDown, RpcUnknown
+from chains.rpc import Endpoint, Request, Rpc, RpcDown, RpcUnknown
 
 __all__ = ["ChainIdentity", "ProvidersDisagree", "agreed_account", "confirm", "guard"]
 
@@ -38,16 +39,22 @@ class ChainIdentity:
     fee_model: str = "eip1559"
     transaction_gas_cap: int | None = None
 
+    @property
+    def moment_s(self) -> float:
+        """For how long an answer of the chain is as good as a new one while a plan is made: half a block, 3 s at most."""
+        return min(self.block_time_s / 2, 3.0)
 
-def confirm(rpc: Rpc, identity: ChainIdentity, clock: Clock) -> str:
+
+def confirm(rpc: Rpc, identity: ChainIdentity, clock: Clock, ahead: Sequence[Request] = ()) -> str:
     """Check chain id and genesis block on every endpoint that answers; gives the genesis hash.
 
+    ``ahead`` is what will be read next: asked in the same batch, it is there when it is wanted (``Rpc.recent``).
     One that is down is put aside, and checked before its word counts once it is back. Raises ``WrongChain`` if one
     serves another chain, ``RpcDown`` if none answers within the patience of the run.
     """
     deadline_s = clock.monotonic_s() + rpc.patience_s
     while True:
-        genesis, problems = _identities(rpc, identity)
+        genesis, problems = _identities(rpc, identity, ahead)
         if genesis is not None:
             guard(rpc, identity, genesis)
             _confirm_relays(rpc, identity)
@@ -71,14 +78,16 @@ def _only_checked(endpoint: Endpoint, chain_id: int, genesis_hash: str) -> None:
     check_identity(endpoint, chain_id, genesis_hash)
 
 
-def _identities(rpc: Rpc, identity: ChainIdentity) -> tuple[str | None, list[str]]:
+def _identities(rpc: Rpc, identity: ChainIdentity, ahead: Sequence[Request]) -> tuple[str | None, list[str]]:
     """The genesis hash all endpoints that answer agree on, asked side by side, and what the others said."""
 
     def ask(endpoint: Endpoint) -> str | RpcUnknown:
         try:
-            return check_identity(endpoint, identity.id, identity.genesis_hash)
+            genesis, answers = check_identity(endpoint, identity.id, identity.genesis_hash, ahead)
         except RpcUnknown as error:
             return error
+        rpc.recent.keep(endpoint, ahead, answers)
+        return genesis
 
     endpoints = rpc.endpoints
     if rpc.alone:
@@ -118,16 +127,18 @@ def agreed_account(rpc: Rpc, identity: ChainIdentity, clock: Clock, deployer: st
     """
     deadline_s = clock.monotonic_s() + max(10.0, 3 * identity.block_time_s)
     request: list[tuple[str, list[Any]]] = [("eth_getTransactionCount", [deployer, "latest"])]
+    max_age_s = identity.moment_s
     while True:
-        account = Node(rpc).account(deployer)
+        account = Node(rpc).account(deployer, max_age_s=max_age_s)
         others = {}
-        for label, answers in rpc.second_words(request, than=rpc.answered_by):
+        for label, answers in rpc.second_words(request, than=rpc.answered_by, max_age_s=max_age_s):
             with contextlib.suppress(ValueError):
                 others[label] = quantity(answers[0])
             if others.get(label) == account[0]:
                 return account
         if not others:
             return account
+        max_age_s = 0.0
         if clock.monotonic_s() >= deadline_s:
             said = ", ".join(f"{label} says {count}" for label, count in others.items())
             raise ProvidersDisagree(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from chains.errors import Refused
 from chains.evm.address import address_bytes
-from chains.rpc import Endpoint, Rpc, RpcDown, RpcFault, RpcUnknown
+from chains.rpc import Endpoint, Request, Rpc, RpcDown, RpcFault, RpcUnknown
 
 __all__ = [
     "Head",
     "Node",
     "WrongChain",
+    "account_requests",
     "block_hash",
     "check_identity",
     "data_or_nothing",
@@ -151,16 +152,9 @@ class Node:
     def _answer(self, answer: Any) -> bytes | RpcFault:
         return answer if isinstance(answer, RpcFault) else self._bytes(answer)
 
-    def account(self, address: str) -> tuple[int, int, Head]:
-        """``(nonce, balance in wei, latest head)`` in one batch."""
-        address_bytes(address)
-        nonce, balance, block = self.rpc.read_all(
-            [
-                ("eth_getTransactionCount", [address, "latest"]),
-                ("eth_getBalance", [address, "latest"]),
-                ("eth_getBlockByNumber", ["latest", False]),
-            ]
-        )
+    def account(self, address: str, *, max_age_s: float = 0.0) -> tuple[int, int, Head]:
+        """``(nonce, balance in wei, latest head)`` in one batch, or as of at most ``max_age_s`` ago."""
+        nonce, balance, block = self.rpc.read_all(account_requests(address), max_age_s=max_age_s)
         try:
             return quantity(nonce), quantity(balance), Head.from_rpc(block)
         except (ValueError, KeyError, TypeError) as error:
@@ -169,12 +163,25 @@ class Node:
             ) from error
 
 
-def check_identity(endpoint: Endpoint, chain_id: int, genesis_hash: str | None) -> str:
-    """Hold an endpoint's chain id and genesis block against what is expected; gives the genesis hash.
+def account_requests(address: str) -> list[Request]:
+    """What ``Node.account`` asks."""
+    address_bytes(address)
+    return [
+        ("eth_getTransactionCount", [address, "latest"]),
+        ("eth_getBalance", [address, "latest"]),
+        ("eth_getBlockByNumber", ["latest", False]),
+    ]
+
+
+def check_identity(
+    endpoint: Endpoint, chain_id: int, genesis_hash: str | None, more: Sequence[Request] = ()
+) -> tuple[str, list[Any | RpcFault]]:
+    """Hold an endpoint's chain id and genesis block against what is expected; gives the genesis hash, and the answers to
+    ``more``, asked in the same batch.
 
     Raises ``WrongChain``, or ``RpcUnknown`` when the endpoint gives no usable answer.
     """
-    found, genesis = endpoint.batch([("eth_chainId", []), ("eth_getBlockByNumber", ["0x0", False])])
+    found, genesis, *answers = endpoint.batch([("eth_chainId", []), ("eth_getBlockByNumber", ["0x0", False]), *more])
     try:
         found_id = quantity(found)
     except ValueError as error:
@@ -190,7 +197,7 @@ def check_identity(endpoint: Endpoint, chain_id: int, genesis_hash: str | None) 
         raise RpcUnknown(f"{endpoint.label} does not serve the genesis block") from error
     if genesis_hash is not None:
         hold_genesis(endpoint, found_hash, genesis_hash, chain_id)
-    return found_hash
+    return found_hash, answers
 
 
 def hold_genesis(endpoint: Endpoint, found_hash: str, genesis_hash: str, chain_id: int) -> None:

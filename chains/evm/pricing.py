@@ -41,7 +41,7 @@ def price(
     actions = [a for a in actions if a.kind != "proposal"]  # who executes them pays for them
     if not actions:
         return {"gas": 0, "cost_wei": "0", "worst_cost_wei": "0"}, limits
-    fees, base_wei = current_fees(rpc, caps, legacy=identity.legacy_fees)
+    fees, base_wei = current_fees(rpc, caps, legacy=identity.legacy_fees, max_age_s=identity.moment_s)
     value_wei = sum(a.value_wei for a in actions)
     gas, gas_limit = sum(a.gas_estimate for a in actions), sum(a.gas_limit for a in actions)
     price_wei = min(base_wei + (fees.priority_wei or 0), fees.max_wei)

@@ -27,7 +27,7 @@ class CheckArguments:
         session = self.session
         node = Node(session.chain.rpc)
         deployer = self.ready.deployer
-        nonce, _, head = node.account(deployer)
+        nonce, _, head = session.chain.account(deployer)
         units = evm_units(session.project, session.target)
         with session.chain.simulator(deployer, head) as simulator:
             return lay_out(

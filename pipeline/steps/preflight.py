@@ -27,7 +27,7 @@ class Preflight:
 
     def run(self) -> Ready:
         deployer = signer_address(self.session.target, self.session.project.root)
-        self.session.confirm_chain()
+        self.session.confirm_chain(deployer)
         return Ready(deployer, unfinished_plan(self.session.rows))
 
     def summary(self, result: Ready) -> str:

@@ -21,7 +21,7 @@ class Answers:
     def __init__(self, history: Any = None, price: Any = None) -> None:
         self.by_method = {"eth_feeHistory": history, "eth_gasPrice": price}
 
-    def read_all(self, requests: list[tuple[str, list[Any]]]) -> list[Any]:
+    def read_all(self, requests: list[tuple[str, list[Any]]], *, max_age_s: float) -> list[Any]:
         return [self.by_method[method] for method, _ in requests]
 
 
