@@ -7,7 +7,8 @@ from pathlib import Path
 from chains.evm.createx_deploying import deploy_createx, install_createx_locally
 from pipeline.manifest.project import load_project
 from pipeline.manifest.target import load_target
-from pipeline.session import is_embedded, open_session
+from pipeline.reaching import is_embedded
+from pipeline.session import open_session
 from pipeline.ui.base import Ui
 
 __all__ = ["put_createx"]

@@ -9,8 +9,9 @@ from pathlib import Path
 from chains.errors import Resumable, ShipError
 from pipeline.manifest.project import load_project
 from pipeline.manifest.target import load_target
+from pipeline.options import DeployOptions
 from pipeline.outcome import Outcome
-from pipeline.run import DeployOptions, deploy
+from pipeline.reaching import ask_ahead
 from pipeline.ui.base import Ui
 
 __all__ = ["Deployment", "Interrupted"]
@@ -38,7 +39,11 @@ class Deployment:
         try:
             project = load_project(self.root)
             outcome.version = project.version
-            deploy(project, load_target(project, self.name), self.options, self.ui, outcome)
+            target = load_target(project, self.name)
+            reached = ask_ahead(project, target)
+            from pipeline.run import deploy  # most of what is imported: meanwhile the chain is asked
+
+            deploy(project, target, self.options, self.ui, outcome, reached=reached)
         except ShipError as error:
             self._failed(outcome, error)
         except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from chains.tools import find_tool
 from pipeline.lock import locked
 from pipeline.manifest.project import load_project
 from pipeline.manifest.target import Target, load_target
-from pipeline.session import is_embedded
+from pipeline.reaching import is_embedded
 from pipeline.state.local import ProjectState, TargetState
 
 __all__ = ["NotEmbedded", "reset_localnet", "start_localnet", "stop_localnet"]

@@ -16,8 +16,9 @@ from chains.errors import Refused, ShipError
 from pipeline.deploying import Interrupted
 from pipeline.manifest.project import Project, load_project
 from pipeline.manifest.target import Target, list_targets, load_target
+from pipeline.options import DeployOptions
 from pipeline.outcome import Outcome
-from pipeline.run import DeployOptions, deploy
+from pipeline.run import deploy
 from pipeline.step import Runner
 from pipeline.steps.build import Build
 from pipeline.steps.gates import Judge

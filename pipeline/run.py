@@ -9,7 +9,6 @@ says so and sends nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from chains.base import Clock
@@ -19,10 +18,11 @@ from chains.evm.safe.lifecycle import fold_proposals
 from pipeline.bundle import Bundle, load_bundle
 from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
+from pipeline.options import DeployOptions
 from pipeline.outcome import Outcome, UnitOutcome
 from pipeline.plan import Plan, load_plan
+from pipeline.reaching import Reached
 from pipeline.session import Session, open_session
-from pipeline.signing.context import PasswordSource
 from pipeline.step import Runner, Skip
 from pipeline.steps.approve import Approve
 from pipeline.steps.arguments import CheckArguments
@@ -37,7 +37,7 @@ from pipeline.steps.safety import Safety, touches_proxies
 from pipeline.steps.verify import Verify
 from pipeline.ui.base import Ui
 
-__all__ = ["DeployOptions", "deploy"]
+__all__ = ["deploy"]
 
 
 class NothingToReplan(Refused):
@@ -52,22 +52,6 @@ class OtherPlanUnfinished(Refused):
     code = "SHIP-P06"
 
 
-@dataclass(frozen=True)
-class DeployOptions:
-    """``saved`` is a plan file to be held to; ``replan`` gives up what an unfinished plan has not yet sent.
-
-    ``together`` are all targets of the run, which are built for at once. With ``serve_port`` forge sends the scripts'
-    transactions through a server at that port (``pipeline.rpc_signer``).
-    """
-
-    yes: bool
-    password: PasswordSource
-    saved: Path | None = None
-    replan: bool = False
-    serve_port: int | None = None
-    together: tuple[Target, ...] = ()
-
-
 def deploy(
     project: Project,
     target: Target,
@@ -76,10 +60,11 @@ def deploy(
     outcome: Outcome,
     *,
     clock: Clock | None = None,
+    reached: Reached | None = None,
 ) -> None:
     """Release ``project`` to ``target``. ``outcome`` is filled in as far as the run comes; errors are raised."""
     purpose = f"ship deploy --chain {target.name}"
-    with open_session(project, target, ui, purpose=purpose, write=True, clock=clock) as session:
+    with open_session(project, target, ui, purpose=purpose, write=True, clock=clock, reached=reached) as session:
         try:
             _deploy(session, options, outcome, Runner(ui))
         finally:

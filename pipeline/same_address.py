@@ -16,7 +16,7 @@ from chains.evm.units import DEPLOYER, ContractUnit, Ref, Value, references
 from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target, list_targets, load_target
 from pipeline.manifest.units import evm_units
-from pipeline.session import is_embedded
+from pipeline.reaching import is_embedded
 from pipeline.signing.opening import signer_address
 
 __all__ = ["Side", "address_warnings", "differences"]

@@ -11,19 +11,17 @@ from chains.errors import NeedsPerson, Refused, Where
 from chains.evm.actions import EvmPlan
 from chains.evm.chain import EvmChain
 from chains.evm.fees import FeeCaps
-from chains.evm.identity import ChainIdentity
 from chains.evm.live import LiveUnit, live_units
 from chains.evm.localnet import Localnet, running, start, stop
 from chains.evm.pricing import EvmPolicy
-from chains.rpc import Endpoint, Rpc
 from chains.tools import find_tool
 from pipeline.createx import provide_createx
 from pipeline.journal import Journal, read_rows
 from pipeline.lock import locked
 from pipeline.manifest.project import Project
-from pipeline.manifest.secrets import resolve_endpoint
 from pipeline.manifest.target import Target
 from pipeline.plan import Plan, load_plan
+from pipeline.reaching import Reached, endpoint_urls, is_embedded, reach
 from pipeline.state.local import ProjectState, TargetState
 from pipeline.ui.base import Ui
 
@@ -32,8 +30,6 @@ __all__ = [
     "Session",
     "accepted_plans",
     "embedded_chain",
-    "endpoint_urls",
-    "is_embedded",
     "open_session",
     "unfinished_plan",
 ]
@@ -43,12 +39,6 @@ class JournalForeign(Refused):
     """SHIP-J03: the journal belongs to another chain than the target now names."""
 
     code = "SHIP-J03"
-
-
-class NoEndpoint(Refused):
-    """SHIP-N04: the target names no RPC endpoint."""
-
-    code = "SHIP-N04"
 
 
 class PlanMissing(NeedsPerson):
@@ -156,40 +146,6 @@ def _policy(target: Target) -> EvmPolicy:
     )
 
 
-def endpoint_urls(project: Project, target: Target) -> list[str]:
-    """The URLs of a target's endpoints, secrets resolved; the chain's public one where it names none.
-
-    Raises ``NoEndpoint``, and what a secret that cannot be read raises.
-    """
-    urls = _resolved(project, target, "endpoints", target.spec.rpc.endpoints)
-    urls = urls or ([target.chain.rpc_url] if target.chain.rpc_url else [])
-    if not urls:
-        raise NoEndpoint(
-            f"the target {target.name} names no RPC endpoint",
-            where=Where(target.file),
-            remedy='Add `endpoints = ["env:RPC_URL"]` under [rpc].',
-        )
-    return urls
-
-
-def relay_urls(project: Project, target: Target) -> list[str]:
-    """The URLs of a target's private relays, secrets resolved."""
-    return _resolved(project, target, "submit", target.spec.rpc.submit)
-
-
-def _resolved(project: Project, target: Target, key: str, texts: Sequence[str]) -> list[str]:
-    allowed = target.spec.network.allow_hosts
-    return [
-        resolve_endpoint(text, project.root, allow_hosts=allowed, where=target.layers.where(("rpc", key, position)))
-        for position, text in enumerate(texts)
-    ]
-
-
-def is_embedded(target: Target) -> bool:
-    """Whether ``ship`` runs this chain itself: a local chain without endpoints."""
-    return target.chain.local and not target.spec.rpc.endpoints
-
-
 @contextmanager
 def embedded_chain(project: Project, target: Target, state: TargetState, *, owns: bool) -> Iterator[Localnet]:
     """The local chain, started if need be; stopped afterwards unless ``ship localnet up`` keeps it.
@@ -208,9 +164,16 @@ def embedded_chain(project: Project, target: Target, state: TargetState, *, owns
 
 @contextmanager
 def open_session(
-    project: Project, target: Target, ui: Ui, *, purpose: str, write: bool, clock: Clock | None = None
+    project: Project,
+    target: Target,
+    ui: Ui,
+    *,
+    purpose: str,
+    write: bool,
+    clock: Clock | None = None,
+    reached: Reached | None = None,
 ) -> Iterator[Session]:
-    """Open a target. With ``write`` its lock is held and its journal can be appended to.
+    """Open a target. With ``write`` its lock is held and its journal can be appended to. ``reached`` is from ``ask_ahead``.
 
     Raises ``TargetLocked``, ``JournalCorrupt``, ``NoEndpoint`` and whatever the local chain raises.
     """
@@ -224,31 +187,22 @@ def open_session(
             urls = [stack.enter_context(embedded_chain(project, target, state, owns=write)).url]
             provide_createx(target, urls[0], clock)
         else:
-            urls = endpoint_urls(project, target)
+            urls = [] if reached is not None else endpoint_urls(project, target)
         journal = Journal(state.journal) if write else None
         if journal is not None:
             stack.callback(journal.close)
             rows: Sequence[Row] = journal.rows
         else:
             rows = read_rows(state.journal, state.journal.read_bytes())[0] if state.journal.exists() else []
-        facts = target.chain
-        timeout_s = float(target.spec.rpc.timeout_s)
-        rpc = Rpc(
-            [Endpoint(url, timeout_s=timeout_s) for url in urls],
-            submit=[Endpoint(url, timeout_s=timeout_s) for url in relay_urls(project, target)],
-            submit_fallback=target.spec.rpc.submit_fallback,
-            clock=clock,
+        if reached is None:
+            reached = reach(project, target, urls, clock)
+        chain = EvmChain(
+            reached.rpc,
+            reached.identity,
+            _policy(target),
+            clock,
+            ui,
+            lambda: find_tool("anvil", project.root),
+            reached.confirmed,
         )
-        identity = ChainIdentity(
-            name=facts.name,
-            id=facts.chain_id or 0,
-            genesis_hash=facts.genesis,
-            currency=facts.currency,
-            block_time_s=0.0 if embedded else facts.block_time_ms / 1000,
-            legacy_fees=facts.fee_model == "legacy",
-            local=facts.local,
-            fee_model=facts.fee_model,
-            transaction_gas_cap=facts.transaction_gas_cap,
-        )
-        chain = EvmChain(rpc, identity, _policy(target), clock, ui, lambda: find_tool("anvil", project.root))
         yield Session(project, target, state, ui, clock, chain, rows, journal)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import rlp
-
 from chains.evm.hashing import checksum, keccak256
 
 __all__ = ["CREATE2_FACTORY", "address_bytes", "checksum", "create2_address", "create_address", "keccak256"]
@@ -22,6 +20,8 @@ def address_bytes(address: str) -> bytes:
 
 def create_address(sender: str, nonce: int) -> str:
     """Where a CREATE by ``sender`` with ``nonce`` puts its contract: keccak256(rlp([sender, nonce]))[12:]."""
+    import rlp  # not for those who only want to know what an address is: it is slow to load
+
     return checksum(keccak256(rlp.encode([address_bytes(sender), nonce]))[12:])
 
 

@@ -9,13 +9,12 @@ from pathlib import Path
 from chains.base import Clock, Journal, Progress
 from chains.errors import Refused
 from chains.evm.actions import EvmPlan, PlannedCheck
-from chains.evm.fees import market_request
 from chains.evm.gas_limits import GasCap, simulated
 from chains.evm.handover import Heir, will_hold
 from chains.evm.identity import ChainIdentity, agreed_account, confirm, guard
 from chains.evm.l1_fee import with_l1_gas
 from chains.evm.live import LiveUnit
-from chains.evm.node import Head, Node, account_requests
+from chains.evm.node import Head, Node
 from chains.evm.observing import CheckResult, read_checks, read_slots
 from chains.evm.planner import Draft, lay_out
 from chains.evm.planning import Sources
@@ -55,16 +54,16 @@ class EvmChain:
     clock: Clock
     progress: Progress
     anvil: Callable[[], Path] | None = None
+    confirmed: Callable[[str], str] | None = None
 
     def confirm_identity(self, deployer: str | None = None) -> str:
         """Check chain id and genesis block on every endpoint that answers; gives the genesis hash (``identity.confirm``).
 
         What a plan for ``deployer`` will ask is asked along.
         """
-        ahead = []
-        if deployer is not None and self.identity.moment_s > 0:
-            ahead = [*account_requests(deployer), market_request(legacy=self.identity.legacy_fees)]
-        return confirm(self.rpc, self.identity, self.clock, ahead)
+        if deployer is not None and self.confirmed is not None:
+            return self.confirmed(deployer)
+        return confirm(self.rpc, self.identity, self.clock)
 
     def account(self, deployer: str) -> tuple[int, int, Head]:
         """Nonce, balance and head, as of a moment ago at most and without a second opinion: for looking, not for planning."""

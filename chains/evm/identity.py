@@ -10,10 +10,11 @@ from typing import Any
 
 from chains.base import Clock
 from chains.errors import Resumable
-from chains.evm.node import Head, Node, WrongChain, check_identity, hold_genesis, quantity
+from chains.evm.fees import market_request
+from chains.evm.node import Head, Node, WrongChain, account_requests, check_identity, hold_genesis, quantity
 from chains.rpc import Endpoint, Request, Rpc, RpcDown, RpcUnknown
 
-__all__ = ["ChainIdentity", "ProvidersDisagree", "agreed_account", "confirm", "guard"]
+__all__ = ["ChainIdentity", "ProvidersDisagree", "agreed_account", "confirm", "first_questions", "guard"]
 
 
 class ProvidersDisagree(Resumable):
@@ -67,6 +68,13 @@ def confirm(rpc: Rpc, identity: ChainIdentity, clock: Clock, ahead: Sequence[Req
         done="Nothing was sent.",
         remedy="Check the target's [rpc] endpoints; `ship doctor` tries each of them.",
     )
+
+
+def first_questions(identity: ChainIdentity, deployer: str) -> list[Request]:
+    """What a plan for ``deployer`` begins with. Nothing on a chain without blocks of a known pace: it answers at once."""
+    if identity.moment_s == 0:
+        return []
+    return [*account_requests(deployer), market_request(legacy=identity.legacy_fees)]
 
 
 def guard(rpc: Rpc, identity: ChainIdentity, genesis_hash: str) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import rlp
-
 from chains.evm.address import address_bytes, checksum, keccak256
 
 __all__ = ["Fees", "SignedTransaction", "UnsignedTransaction", "decode_signed"]
@@ -58,8 +56,8 @@ class UnsignedTransaction:
     def payload(self) -> bytes:
         """The bytes whose keccak-256 is signed (EIP-1559: ``0x02 ‖ rlp``; EIP-155 for legacy)."""
         if self.fees.priority_wei is None:
-            return bytes(rlp.encode([*self._fields(), self.chain_id, 0, 0]))
-        return b"\x02" + bytes(rlp.encode(self._fields()))
+            return _rlp([*self._fields(), self.chain_id, 0, 0])
+        return b"\x02" + _rlp(self._fields())
 
     def signing_hash(self) -> bytes:
         return keccak256(self.payload())
@@ -67,9 +65,9 @@ class UnsignedTransaction:
     def with_signature(self, r: int, s: int, y_parity: int) -> SignedTransaction:
         """The signed transaction; ``y_parity`` is 0 or 1."""
         if self.fees.priority_wei is None:
-            raw = rlp.encode([*self._fields(), self.chain_id * 2 + 35 + y_parity, r, s])
+            raw = _rlp([*self._fields(), self.chain_id * 2 + 35 + y_parity, r, s])
         else:
-            raw = b"\x02" + rlp.encode([*self._fields(), y_parity, r, s])
+            raw = b"\x02" + _rlp([*self._fields(), y_parity, r, s])
         return SignedTransaction(raw, "0x" + keccak256(raw).hex())
 
 
@@ -81,8 +79,16 @@ class SignedTransaction:
     hash: str
 
 
+def _rlp(fields: list[Any]) -> bytes:
+    import rlp  # slow to load, and not needed by those who only want to know what fees are
+
+    return bytes(rlp.encode(fields))
+
+
 def decode_signed(raw: bytes) -> tuple[UnsignedTransaction, tuple[int, int, int]]:
     """``(transaction, (r, s, y parity))`` of raw bytes. Raises ``ValueError`` on anything but types 0 and 2."""
+    import rlp
+
     number = int.from_bytes
     try:
         if raw[:1] == b"\x02":

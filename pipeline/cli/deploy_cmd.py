@@ -41,7 +41,7 @@ def command(
     Killed or failed at any point, the same command goes on where it was. Run again when done, it sends nothing.
     """
     from pipeline.cli.guard import show_error
-    from pipeline.run import DeployOptions
+    from pipeline.options import DeployOptions
 
     names = tuple(name.strip() for name in (chain or "").split(",") if name.strip())
     if bool(names) == everywhere:

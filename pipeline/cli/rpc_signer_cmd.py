@@ -29,7 +29,7 @@ def command(ctx: click.Context, root: Path, chain: str, port: int, yes: bool, pa
     """
     from pipeline.cli.guard import show_error
     from pipeline.deploying import Deployment
-    from pipeline.run import DeployOptions
+    from pipeline.options import DeployOptions
 
     ui = make_ui(as_json=False)
     options = DeployOptions(yes=yes, password=password, serve_port=port)

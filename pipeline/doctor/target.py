@@ -17,7 +17,7 @@ from pipeline.doctor.findings import Finding, Section
 from pipeline.manifest.project import Project
 from pipeline.manifest.secrets import SecretRef, default_stores, resolve_endpoint, resolve_secret
 from pipeline.manifest.target import Target, load_target
-from pipeline.session import is_embedded
+from pipeline.reaching import is_embedded
 from pipeline.signing.opening import signer_address
 from pipeline.state.local import ProjectState
 

@@ -12,12 +12,13 @@ from chains.rpc import Endpoint
 from pipeline.lock import locked
 from pipeline.manifest.project import Project, load_project
 from pipeline.manifest.target import Target, load_target
+from pipeline.reaching import endpoint_urls, is_embedded
 from pipeline.records.facts import ask_all, facts_of
 from pipeline.records.files import Evidence, gather
 from pipeline.records.finding import RecordFile, find_records, load
 from pipeline.records.findings import Finding, RecordFindings
 from pipeline.records.witness import Witness, keccak_hex, recover_signer
-from pipeline.session import embedded_chain, endpoint_urls, is_embedded
+from pipeline.session import embedded_chain
 from pipeline.state.local import ProjectState, TargetState
 
 __all__ = ["verify_records"]

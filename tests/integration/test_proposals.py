@@ -14,11 +14,11 @@ from chains.evm.actions import Action
 from chains.rpc import RpcFault
 from pipeline.deploying import Deployment
 from pipeline.journal import Journal
+from pipeline.options import DeployOptions
 from pipeline.outcome import Outcome
 from pipeline.proposals.carrying import Carrier
 from pipeline.proposals.importing import import_signatures
 from pipeline.proposals.listing import list_proposals
-from pipeline.run import DeployOptions
 from tests.support.anvil import anvil
 from tests.support.safe_service import safe_service
 from tests.support.safes import ACCOUNTS, SAFE_130, Chain, call, install, new_safe

@@ -24,10 +24,10 @@ from chains.tools import require_tool
 from pipeline.deploying import Deployment
 from pipeline.manifest.project import load_project
 from pipeline.manifest.target import load_target
+from pipeline.options import DeployOptions
 from pipeline.outcome import Outcome
 from pipeline.plan import Plan
 from pipeline.planning import plan_project
-from pipeline.run import DeployOptions
 from pipeline.session import open_session
 from pipeline.signing.password import PasswordOptions
 from pipeline.ui.plain import PlainUi

@@ -20,8 +20,8 @@ from chains.evm.loopback import loopback
 from chains.rpc import Endpoint, Rpc, RpcFault
 from chains.tools import forge_environment, require_tool
 from pipeline.deploying import Deployment
+from pipeline.options import DeployOptions
 from pipeline.outcome import Outcome
-from pipeline.run import DeployOptions
 from pipeline.signing.password import PasswordOptions
 from pipeline.ui.plain import PlainUi
 

@@ -1,0 +1,29 @@
+"""What ``ship deploy`` was asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.manifest.target import Target
+    from pipeline.signing.context import PasswordSource
+
+__all__ = ["DeployOptions"]
+
+
+@dataclass(frozen=True)
+class DeployOptions:
+    """``saved`` is a plan file to be held to; ``replan`` gives up what an unfinished plan has not yet sent.
+
+    ``together`` are all targets of the run, which are built for at once. With ``serve_port`` forge sends the scripts'
+    transactions through a server at that port (``pipeline.rpc_signer``).
+    """
+
+    yes: bool
+    password: PasswordSource
+    saved: Path | None = None
+    replan: bool = False
+    serve_port: int | None = None
+    together: tuple[Target, ...] = ()
