@@ -34,7 +34,8 @@ class Ship:
         return [sys.executable, "-c", "from pipeline.cli import main; main()", *arguments]
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(ROOT), "SHIP_TOOLS": str(ROOT / ".tools"), "NO_COLOR": "1"}
+        tools = os.environ.get("SHIP_TOOLS") or str(ROOT / ".tools")
+        return {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "SHIP_TOOLS": tools}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
