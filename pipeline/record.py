@@ -14,7 +14,7 @@ from chains.base import Row
 from chains.canonical import digest, pretty, sha256_hex
 from chains.errors import Refused, Where
 from chains.evm.actions import EvmPlan
-from chains.evm.lifecycle import Mined
+from chains.evm.lifecycle import Mined, not_taken_back
 from chains.evm.live import live_units
 from chains.files import write_atomic
 from chains.jsontext import read_json
@@ -38,7 +38,7 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
     """The record of ``plan``, whose proofs and checks the journal holds (``plan.proven``)."""
     accepted = _last(rows, "plan.accepted", plan.digest)
     proven = _last(rows, "plan.proven", plan.digest)
-    seen = [row for row in rows if row.seq <= proven.seq]
+    seen = not_taken_back([row for row in rows if row.seq <= proven.seq])
     transactions = [_transaction(row, bodies) for row in seen if row.kind == "tx.final"]
     proposals = executed_proposals(seen)
     changes = {u.name: u for u in plan.body.units}

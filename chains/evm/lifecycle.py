@@ -5,7 +5,8 @@
                            ├→ REVERTED   mined with status 0: recorded, never retried blindly
                            └→ FOREIGN    the nonce was used by a transaction that is not ours
 
-An action that a Safe is to make has another life: PLANNED → PROPOSED → FINAL (``chains.evm.safe.lifecycle``).
+An action that a Safe is to make has another life: PLANNED → PROPOSED → FINAL (``chains.evm.safe.lifecycle``), and back
+to PROPOSED when a reorganization deeper than the finality rule undid it.
 
 Rows: ``tx.reserved``, ``tx.signed`` (once per fee level, every hash kept), ``tx.mined``, ``tx.reorged``,
 ``tx.reverted``, ``tx.final``, ``tx.foreign``.
@@ -13,14 +14,14 @@ Rows: ``tx.reserved``, ``tx.signed`` (once per fee level, every hash kept), ``tx
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from chains.base import Row
 from chains.evm.transaction import Fees
 
-__all__ = ["Attempt", "Mined", "Stage", "TxState", "apply", "fold"]
+__all__ = ["Attempt", "Mined", "Stage", "TxState", "apply", "fold", "not_taken_back"]
 
 Stage = Literal["planned", "proposed", "reserved", "signed", "mined", "final", "reverted", "foreign"]
 
@@ -114,6 +115,8 @@ def apply(state: TxState, row: Row) -> TxState:
             return replace(state, stage="planned")
         case "proposal.executed":
             return replace(state, stage="final", mined=Mined.from_json(data))
+        case "proposal.reorged":
+            return replace(state, stage="proposed", mined=None)
     return state
 
 
@@ -128,3 +131,23 @@ def fold(rows: Iterable[Row], plan: str) -> dict[str, TxState]:
             for action in row.data.get("actions", ()):
                 states[action] = apply(states.get(action, TxState(action)), row)
     return states
+
+
+def not_taken_back(rows: Sequence[Row]) -> list[Row]:
+    """The rows without those that called something final which a deeper reorganization undid afterwards."""
+    undone: set[tuple[str, str, str]] = set()
+    kept = []
+    for row in reversed(rows):
+        match row.kind:
+            case "tx.reorged":
+                undone.add(("tx.final", row.data["plan"], row.data["action"]))
+            case "proposal.reorged":
+                undone.add(("proposal.executed", row.data["plan"], row.data["proposal"]))
+            case "tx.final":
+                if (row.kind, row.data["plan"], row.data["action"]) in undone:
+                    continue
+            case "proposal.executed":
+                if (row.kind, row.data["plan"], row.data["proposal"]) in undone:
+                    continue
+        kept.append(row)
+    return kept[::-1]

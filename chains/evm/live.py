@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chains.base import Row
 from chains.evm.actions import EvmPlan
+from chains.evm.lifecycle import not_taken_back
 
 __all__ = ["LiveUnit", "live_units"]
 
@@ -55,11 +56,11 @@ class LiveUnit:
         return {key: value for key, value in body.items() if value or key not in rare}
 
 
-def live_units(rows: Iterable[Row], plans: Mapping[str, EvmPlan]) -> dict[str, LiveUnit]:
+def live_units(rows: Sequence[Row], plans: Mapping[str, EvmPlan]) -> dict[str, LiveUnit]:
     """Fold the journal into live units. ``plans`` holds every plan the rows name, by digest."""
     live: dict[str, LiveUnit] = {}
     effects = {digest: {a.id: (a.unit, a.effect) for a in plan.actions} for digest, plan in plans.items()}
-    for row in rows:
+    for row in not_taken_back(rows):
         if row.kind == "tx.final":
             if row.data["action"] not in effects[row.data["plan"]]:
                 continue  # the execution of a proposal, whose own row tells what it did

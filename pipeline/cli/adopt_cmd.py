@@ -36,16 +36,16 @@ def command(
     addresses. Nothing is sent, and nothing is written unless everything that was found is proven.
     """
     from pipeline.adopting.command import AdoptOptions, adopt_project
+    from pipeline.cli.show import json_document, json_errors
 
     ui = make_ui(as_json=as_json)
-    try:
-        result = adopt_project(root, chain, AdoptOptions(files, named, skip, yes), ui)
-    finally:
-        ui.close()
+    with json_errors(as_json=as_json):
+        try:
+            result = adopt_project(root, chain, AdoptOptions(files, named, skip, yes), ui)
+        finally:
+            ui.close()
     if as_json:
-        from chains.canonical import pretty
-
-        click.echo(pretty(result.to_json()).decode(), nl=False)
+        json_document(result.to_json())
         return
     count = sum(1 for p in result.adoption.proven if p.address)
     ui.block(f"\ndone: {count} contract{'s' * (count != 1)} adopted on {chain}, record {result.to_json()['record']}")

@@ -20,20 +20,21 @@ __all__ = ["command"]
 @json_option
 def command(root: Path, chain: str, out: Path | None, as_json: bool) -> None:
     """Show what `ship deploy --chain TARGET` would do now. Nothing is signed or sent."""
-    from chains.canonical import pretty
+    from pipeline.cli.show import json_document, json_errors
     from pipeline.plan import save_plan
     from pipeline.plan_text import render_plan
     from pipeline.planning import plan_project
 
     ui = make_ui(as_json=as_json)
-    try:
-        plan, currency = plan_project(root, chain, ui)
-    finally:
-        ui.close()
-    if out is not None:
-        save_plan(out, plan)
+    with json_errors(as_json=as_json):
+        try:
+            plan, currency = plan_project(root, chain, ui)
+        finally:
+            ui.close()
+        if out is not None:
+            save_plan(out, plan)
     if as_json:
-        click.echo(pretty({**plan.to_json(), "digest": plan.digest}).decode(), nl=False)
+        json_document({**plan.to_json(), "digest": plan.digest})
         return
     ui.block("\n" + render_plan(plan, currency))
     if out is not None:

@@ -12,11 +12,11 @@ from chains.base import Journal
 from chains.errors import Resumable
 from chains.evm.actions import Action
 from chains.evm.holding import other_answer
-from chains.evm.lifecycle import Mined
+from chains.evm.lifecycle import Mined, fold
 from chains.evm.proposal import Proposal
 from chains.evm.safe.lifecycle import ProposalState, fold_proposals
 from chains.evm.safe.reading import SafeState, SafeUnsupported, checked_hash, read_safe
-from chains.evm.safe.watching import heads, watch
+from chains.evm.safe.watching import heads, undone, watch
 from chains.evm.sending.errors import ActionReverted, NotReady, ReadChanged
 from pipeline.plan import Plan
 from pipeline.proposals.executing import Executor
@@ -113,6 +113,7 @@ class Carrier:
 
     def _until_settled(self, proposal: Proposal, part: Part) -> str | None:
         """What is missing, or ``None`` when it is executed and final."""
+        self._take_back(proposal)
         while True:
             state = self.state(proposal)
             if state.stage == "executed":
@@ -139,6 +140,24 @@ class Carrier:
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
+    def _take_back(self, proposal: Proposal) -> None:
+        """What an earlier run saw final, and a reorganization deeper than that undid: the same hash is open again, and the
+        bytes by which we executed it are still ours to send."""
+        state = self.state(proposal)
+        txs = fold(self.journal.rows, self.plan.digest)
+        for execution in state.executions:
+            tx = txs.get(execution.id)
+            if tx is not None and tx.stage == "final" and tx.mined and undone(self.session.chain.rpc, tx.mined.hash):
+                data = {"action": execution.id, "nonce": tx.nonce, "hash": tx.mined.hash}
+                self.journal.append("tx.reorged", {"plan": self.plan.digest, **data})
+        if state.stage == "executed" and undone(self.session.chain.rpc, state.mined):
+            actions = list(proposal.actions)
+            self._write("proposal.reorged", proposal, {"actions": actions, "hash": state.mined})
+            self.session.ui.note(
+                f"{proposal.id}: its execution {state.mined} was final and is gone after a reorganization; {state.hash} is "
+                "open again, with the signatures it had"
+            )
+
     def _looked(self, proposal: Proposal, state: ProposalState) -> bool:
         """Look whether it was executed or superseded, waiting for finality; whether a row came of it."""
         chain = self.session.chain
@@ -146,7 +165,7 @@ class Carrier:
         while True:
             seen = watch(chain.rpc, proposal.safe, state, chain.policy.finality)
             if seen.verdict == "executed" and seen.mined:
-                self._executed(proposal, state, seen.mined)
+                self._executed(proposal, state, seen.about, seen.mined)
                 return True
             if seen.verdict == "superseded":
                 self._superseded(proposal, state)
@@ -160,8 +179,8 @@ class Carrier:
                 )
             self.session.clock.sleep_s(max(0.05, min(chain.identity.block_time_s / 2, 3.0)))
 
-    def _executed(self, proposal: Proposal, state: ProposalState, mined: Mined) -> None:
-        own = {e.id for e in state.executions if e.about == state.hash}
+    def _executed(self, proposal: Proposal, state: ProposalState, about: str, mined: Mined) -> None:
+        own = {e.id for e in state.executions if e.about == about}
         hashes = {r.data["hash"] for r in self.journal.rows if r.kind == "tx.signed" and r.data["action"] in own}
         self._write(
             "proposal.executed",
@@ -169,13 +188,17 @@ class Carrier:
             {
                 "actions": list(proposal.actions),
                 "safe": proposal.safe,
-                "safe_tx_hash": state.hash,
-                "safe_nonce": state.tx.nonce if state.tx else None,
+                "safe_tx_hash": about,
+                "safe_nonce": self._nonce_of(about),
                 "executed_by": "ship" if mined.hash in hashes else "others",
                 **mined.to_json(),
             },
         )
         self._show(proposal, "final")
+
+    def _nonce_of(self, about: str) -> int:
+        made = (r for r in self.journal.rows if r.kind == "proposal.made" and r.data["safe_tx_hash"] == about)
+        return int(next(made).data["tx"]["nonce"])
 
     def _superseded(self, proposal: Proposal, state: ProposalState) -> None:
         assert state.tx is not None
@@ -228,7 +251,8 @@ class Carrier:
                 "safe": proposal.safe,
                 "safe_tx_hash": "0x" + digest.hex(),
                 "tx": tx.to_json(),
-                "block_number": latest,
+                "block_number": latest.number,
+                "block_hash": latest.hash,
                 "owners": list(safe.owners),
                 "threshold": safe.threshold,
             },

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from chains.errors import Refused, Where
+from chains.evm.safe.contract_owners import standing
 from chains.evm.safe.lifecycle import ProposalState
 from chains.evm.safe.reading import SafeState
 from chains.evm.safe.signatures import OwnerSignature, from_bytes
+from chains.evm.safe.typed import SafeTx
+from chains.rpc import Rpc
 
-__all__ = ["Given", "SignaturesRefused", "about", "accepted", "read_signatures", "valid"]
+__all__ = ["Given", "SignaturesRefused", "about", "accepted", "known", "read_signatures", "valid"]
 
 _MAX_BYTES = 1024 * 1024
 _HASH_KEYS = ("safeTxHash", "safe_tx_hash", "contractTransactionHash")
@@ -91,8 +94,8 @@ def about(states: Mapping[str, ProposalState], safe_tx_hash: str) -> tuple[str, 
     return None
 
 
-def accepted(safe: SafeState, given: Given) -> OwnerSignature:
-    """The signature by one of the Safe's owners. Raises ``SignaturesRefused``."""
+def accepted(rpc: Rpc, safe: SafeState, tx: SafeTx, given: Given) -> OwnerSignature:
+    """The signature of ``tx`` by one of the Safe's owners; one that is a contract is asked. Raises ``SignaturesRefused``."""
     try:
         signature = from_bytes(bytes.fromhex(given.safe_tx_hash.removeprefix("0x")), given.signature)
     except ValueError as error:
@@ -106,15 +109,33 @@ def accepted(safe: SafeState, given: Given) -> OwnerSignature:
             remedy="Remove it from the file.",
         )
     if signature.owner not in safe.owners:
+        word = "names" if signature.kind == "contract" else "recovers to"
         raise SignaturesRefused(
-            f"a signature of {given.safe_tx_hash} recovers to {signature.owner}, which is no owner of {safe.address}",
+            f"a signature of {given.safe_tx_hash} {word} {signature.owner}, which is no owner of {safe.address}",
             remedy=f"Owners are {', '.join(safe.owners)}. Was another transaction, chain or nonce signed?",
+        )
+    if not standing(rpc, safe, tx, [signature]):
+        raise SignaturesRefused(
+            f"the owner {signature.owner} is a contract, and does not accept the signature given for it (EIP-1271)",
+            remedy="Have it sign what this Safe asks of it: isValidSignature(bytes,bytes) over the data that is hashed to "
+            f"{given.safe_tx_hash}. A Safe can approve the hash on chain instead (`ship.nested` in the proposal file).",
         )
     return signature
 
 
-def valid(safe: SafeState, safe_tx_hash: str, signed: Mapping[str, str]) -> list[OwnerSignature]:
-    """Those of the kept signatures that are still by owners."""
+def known(signature: OwnerSignature, signed: Mapping[str, str]) -> bool:
+    """Whether a signature of this owner is kept. A contract may stand by another one later, and the newer one counts."""
+    kept = signed.get(signature.owner)
+    return kept is not None and (signature.kind != "contract" or kept == "0x" + signature.alone().hex())
+
+
+def valid(
+    rpc: Rpc, safe: SafeState, tx: SafeTx, safe_tx_hash: str, signed: Mapping[str, str]
+) -> tuple[list[OwnerSignature], list[str]]:
+    """Those of the kept signatures that are still by owners, and the contracts among the owners that no longer stand by
+    theirs."""
     digest = bytes.fromhex(safe_tx_hash[2:])
     kept = [from_bytes(digest, bytes.fromhex(data[2:])) for data in signed.values()]
-    return [signature for signature in kept if signature.owner in safe.owners]
+    owners = [signature for signature in kept if signature.owner in safe.owners]
+    holding = standing(rpc, safe, tx, owners)
+    return holding, [signature.owner for signature in owners if signature not in holding]

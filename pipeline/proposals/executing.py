@@ -49,14 +49,14 @@ class Executor:
             )
             return None
         assert state.tx is not None
-        signatures = self._agreed(safe, state.hash, state)
+        signatures = self._agreed(safe, state.tx, state.hash, state)
         if len(signatures) >= safe.threshold:
             return self._new(proposal, state, "execute", safe, state.hash, state.tx, signatures, part)
         for nested in state.nested:
             inner = read_safe(self.session.chain.rpc, nested.safe, self.session.chain.identity.id)
             if inner is None or inner.nonce != nested.tx.nonce:
                 continue
-            signatures = self._agreed(inner, nested.hash, state)
+            signatures = self._agreed(inner, nested.tx, nested.hash, state)
             if len(signatures) >= inner.threshold:
                 return self._new(proposal, state, "approve", inner, nested.hash, nested.tx, signatures, part)
         return None
@@ -66,9 +66,10 @@ class Executor:
         """Whether what it executes is still wanted: a hash that is not dead."""
         return execution.about in {state.hash, *(nested.hash for nested in state.nested)}
 
-    def _agreed(self, safe: SafeState, about: str, state: ProposalState) -> list[OwnerSignature]:
+    def _agreed(self, safe: SafeState, tx: SafeTx, about: str, state: ProposalState) -> list[OwnerSignature]:
         """One signature an owner: ours as the sender's, approvals on chain, and those that were collected."""
-        found = {s.owner: s for s in valid(safe, about, state.signed_by(about))}
+        holding, _ = valid(self.session.chain.rpc, safe, tx, about, state.signed_by(about))
+        found = {s.owner: s for s in holding}
         for owner in approvals(self.session.chain.rpc, safe, bytes.fromhex(about[2:])):
             found[owner] = approved(owner)
         if self.deployer in safe.owners:

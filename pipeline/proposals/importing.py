@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from chains.evm.safe.lifecycle import fold_proposals
+from chains.evm.safe.lifecycle import ProposalState, fold_proposals
 from chains.evm.safe.reading import SafeUnsupported, read_safe
+from chains.evm.safe.typed import SafeTx
 from pipeline.manifest.project import load_project
 from pipeline.manifest.target import load_target
-from pipeline.proposals.collecting import SignaturesRefused, about, accepted, read_signatures
+from pipeline.proposals.collecting import SignaturesRefused, about, accepted, known, read_signatures
 from pipeline.proposals.sharing import keep_signature
 from pipeline.session import open_session, unfinished_plan
 from pipeline.ui.base import Ui
@@ -44,11 +45,19 @@ def import_signatures(root: Path, target_name: str, file: Path, ui: Ui) -> list[
             safe = read_safe(session.chain.rpc, place[1] or proposal.safe, session.chain.identity.id)
             if safe is None:
                 raise SafeUnsupported(f"there is no Safe at {proposal.safe}", remedy="Check the target's endpoint.")
-            signature = accepted(safe, one)
-            known = signature.owner in states[proposal.id].signed_by(one.safe_tx_hash)
-            found.append((proposal.id, one.safe_tx_hash, signature, known))
-        for name, digest_of_tx, signature, known in found:
-            if not known:
+            tx = _signed(states[proposal.id], place[1])
+            signature = accepted(session.chain.rpc, safe, tx, one)
+            old = known(signature, states[proposal.id].signed_by(one.safe_tx_hash))
+            found.append((proposal.id, one.safe_tx_hash, signature, old))
+        for name, digest_of_tx, signature, old in found:
+            if not old:
                 assert digest is not None
-                keep_signature(session, digest, name, digest_of_tx, signature.owner, signature.data, "import")
+                keep_signature(session, digest, name, digest_of_tx, signature.owner, signature.alone(), "import")
     return [{"proposal": n, "safeTxHash": h, "owner": s.owner, "known": k} for n, h, s, k in found]
+
+
+def _signed(state: ProposalState, nested: str) -> SafeTx:
+    """The transaction a signature is of: the proposal's own, or that of an owner's Safe."""
+    tx = next(n.tx for n in state.nested if n.safe == nested) if nested else state.tx
+    assert tx is not None
+    return tx

@@ -15,7 +15,7 @@ from chains.evm.safe.typed import SafeTx, approve_hash
 from chains.files import write_atomic
 from pipeline.manifest.secrets import SecretRef, default_stores, resolve_secret
 from pipeline.plan import Plan
-from pipeline.proposals.collecting import Given, SignaturesRefused, accepted, valid
+from pipeline.proposals.collecting import Given, SignaturesRefused, accepted, known, valid
 from pipeline.proposals.service import SafeService, ServiceFailed
 from pipeline.session import Session
 from pipeline.signing.safe_tx import SafeTxSigner
@@ -60,12 +60,16 @@ class Sharing:
         state = self._state(proposal)
         path = self.export(proposal, state)
         digest = bytes.fromhex(state.hash[2:])
-        agreed = {s.owner for s in valid(safe, state.hash, state.signed_by(state.hash))}
+        assert state.tx is not None
+        holding, fallen = valid(self.session.chain.rpc, safe, state.tx, state.hash, state.signed_by(state.hash))
+        for owner in fallen:
+            self.session.ui.note(f"{proposal.id}: the owner {owner}, a contract, no longer stands by its signature")
+        agreed = {s.owner for s in holding}
         agreed |= set(approvals(self.session.chain.rpc, safe, digest))
         titles = [a.title.removeprefix("propose: ") for a in self.plan.body.actions if a.id in proposal.actions]
         return (
             f"{proposal.id} ({', '.join(titles)}) waits for the Safe {safe.address}: {len(agreed)} of {safe.threshold} "
-            f"signatures for {state.hash}, nonce {state.tx.nonce if state.tx else '?'}; file "
+            f"signatures for {state.hash}, nonce {state.tx.nonce}; file "
             f"{path.relative_to(self.session.project.root)}{told}"
         )
 
@@ -146,12 +150,13 @@ class Sharing:
         return "; the service has it"
 
     def _take(self, proposal: Proposal, state: ProposalState, safe: SafeState, found: Sequence[Given]) -> None:
+        assert state.tx is not None
         kept = state.signed_by(state.hash)
         for given in found:
             try:
-                signature = accepted(safe, given)
+                signature = accepted(self.session.chain.rpc, safe, state.tx, given)
             except SignaturesRefused as error:
                 self.session.ui.note(f"a signature of the service is left out: {error.cause}")
                 continue
-            if signature.owner not in kept:
-                self._keep(proposal, state.hash, signature.owner, signature.data, "service")
+            if not known(signature, kept):
+                self._keep(proposal, state.hash, signature.owner, signature.alone(), "service")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chains.base import Row
 from chains.errors import ShipError
-from chains.evm.lifecycle import fold
+from chains.evm.lifecycle import fold, not_taken_back
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
 from pipeline.manifest.project import Project, load_project
@@ -102,7 +102,7 @@ def _origins(rows: Sequence[Row], plans: Mapping[str, Plan]) -> dict[str, tuple[
     """For each unit the version of the plan that last touched it, and that plan's record."""
     records = {row.data["plan"]: row.data["record"] for row in rows if row.kind == "plan.finished"}
     origins = {}
-    for row in rows:
+    for row in not_taken_back(rows):
         if row.kind == "tx.final":
             plan = plans[row.data["plan"]]
             unit = next((a.unit for a in plan.body.actions if a.id == row.data["action"]), None)

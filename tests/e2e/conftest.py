@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.schemas import hold
+from tests.support.vault import Vault
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECTS = {
     "vault": ROOT / "examples" / "vault",
@@ -67,6 +70,7 @@ class Ship:
         """The document of ``ship deploy --chain local --json``."""
         done = self("deploy", "--chain", "local", "--json", *arguments, exit_code=exit_code)
         document: dict[str, Any] = json.loads(done.stdout)
+        hold(document)
         return document
 
     def journal(self) -> list[dict[str, Any]]:
@@ -127,3 +131,10 @@ def project(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     yield make
     for ship in made:
         ship("localnet", "down")
+
+
+@pytest.fixture
+def vault(project: Callable[[str], Ship]) -> Callable[..., Vault]:
+    return lambda *owners, threshold: Vault(
+        project("vault"), owners[0] if callable(owners[0]) else list(owners), threshold
+    )

@@ -14,6 +14,7 @@ from eth_keyfile.keyfile import create_keyfile_json
 from tests.support import fault_proxy as fp
 from tests.support.anvil import KEY, Anvil, anvil
 from tests.support.fault_proxy import SEND, FaultProxy
+from tests.support.schemas import hold
 
 pytestmark = pytest.mark.e2e
 
@@ -52,6 +53,7 @@ class System:
         assert written
         assert not [path for path in written if URL_KEY.encode() in path.read_bytes()]
         document: dict[str, Any] = json.loads(done.stdout)
+        hold(document)
         return document
 
     def kinds(self) -> list[str]:

@@ -12,15 +12,13 @@ from typing import Any
 
 import pytest
 from eth_keyfile.keyfile import create_keyfile_json
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
 
 from chains.tools import find_tool
+from tests.support.schemas import hold
 
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMAS = ROOT / "docs" / "schema"
 KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
 """anvil's first account, public knowledge."""
 
@@ -71,10 +69,7 @@ def fleet(project: Callable[[str], Any], tmp_path: Path) -> Iterator[tuple[Any, 
 def _deploy(ship: Any, names: list[str], exit_code: int = 0) -> dict[str, Any]:
     done = ship("deploy", "--chain", ",".join(names), "--yes", "--json", exit_code=exit_code)
     document: dict[str, Any] = json.loads(done.stdout)
-    one = json.loads((SCHEMAS / "outcome.schema.json").read_text())
-    several = json.loads((SCHEMAS / "outcomes.schema.json").read_text())
-    registry = Registry().with_resource("outcome.schema.json", Resource.from_contents(one))
-    Draft202012Validator(several, registry=registry).validate(document)
+    hold(document)
     return document
 
 

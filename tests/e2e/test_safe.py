@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.safes import ACCOUNTS, Chain, call, install, new_safe
+from tests.support.safes import ACCOUNTS
+from tests.support.vault import Vault
 
 Project = Callable[[str], Any]
 
 pytestmark = pytest.mark.e2e
 
 DEPLOYER, SECOND, THIRD, OTHER = ACCOUNTS
-OWNER_LINE = 'owner = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"'
-UPGRADE = """source = "src/VaultV2.sol:VaultV2"
-upgrade = { call = "initializeV2(address)", args = ["${params.treasury}"] }
-authority = %s"""
-
 
 FEE_POLICY_V2 = """// SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
@@ -29,55 +24,6 @@ contract FeePolicyV2 is FeePolicy {
     function version() external pure returns (string memory) { return "2"; }
 }
 """
-
-
-class Vault:
-    """The example vault on a chain with Safe's contracts, its Safe named `owner`."""
-
-    def __init__(self, ship: Any, owners: list[str], threshold: int) -> None:
-        self.ship = ship
-        self.chain = Chain(ship("localnet", "up").stdout.split()[3])
-        install(self.chain)
-        self.safe = new_safe(self.chain, owners, threshold)
-        ship.edit("manifests/local.toml", OWNER_LINE, f'owner = "{self.safe}"')
-
-    def upgrade(self, authority: str) -> None:
-        self.ship.edit("ship.toml", 'source = "src/Vault.sol:Vault"', UPGRADE % authority)
-        self.ship.edit("ship.toml", 'version = "1.2.0-rc.1"', 'version = "1.3.0"')
-        self.ship.edit(
-            "ship.toml", 'call = "version()(string)"\nequals = "1"', 'call = "version()(string)"\nequals = "2"'
-        )
-
-    def proposal(self) -> tuple[Path, dict[str, Any]]:
-        (listed,) = [
-            p
-            for p in json.loads(self.ship("proposals", "show", "--chain", "local", "--json").stdout)["proposals"]
-            if p["state"] == "proposed"
-        ]
-        path = self.ship.root / listed["file"]
-        return path, json.loads(path.read_text())
-
-    def sign(self, owner: str) -> None:
-        """As the owner's wallet would, from the exported file alone."""
-        _, document = self.proposal()
-        signature = self.chain.sign_typed(owner, document["ship"]["typedData"])
-        document["ship"]["signatures"].append({"owner": owner, "signature": signature})
-        signed = self.ship.root / f"signed-by-{owner}.json"
-        signed.write_text(json.dumps(document))
-        self.ship("proposals", "import", str(signed), "--chain", "local")
-
-    def version(self, address: str) -> str:
-        from eth_abi.abi import decode
-
-        return str(decode(["string"], self.chain.read(address, "version()"))[0])
-
-    def kinds(self) -> list[str]:
-        return [row["kind"] for row in self.ship.journal() if row["kind"].startswith("proposal.")]
-
-
-@pytest.fixture
-def vault(project: Project) -> Callable[..., Vault]:
-    return lambda *owners, threshold: Vault(project("vault"), list(owners), threshold)
 
 
 def test_a_two_of_two_safe_upgrades_the_vault_once_both_owners_have_signed(vault: Callable[..., Vault]) -> None:
@@ -120,20 +66,6 @@ def test_a_two_of_two_safe_upgrades_the_vault_once_both_owners_have_signed(vault
     ship("record", "verify")
 
 
-def _executed_by_owner(system: Vault, document: dict[str, Any], signers: list[str]) -> None:
-    """Another owner executes the proposal from the file, with the wallets' signatures, past ship."""
-    ship = document["ship"]
-    message = ship["typedData"]["message"]
-    signatures = sorted((int(o, 16), system.chain.sign_typed(o, ship["typedData"])) for o in signers)
-    packed = b"".join(bytes.fromhex(s[2:]) for _, s in signatures)
-    execute = call(
-        "execTransaction(address,uint256,bytes,uint8,uint256,uint256,uint256,address,address,bytes)",
-        message["to"], int(message["value"]), bytes.fromhex(message["data"][2:]), message["operation"],
-        0, 0, 0, message["gasToken"], message["refundReceiver"], packed,
-    )  # fmt: skip
-    system.chain.send(ship["safe"], execute, sender=OTHER)
-
-
 def test_two_upgrades_are_one_batch_that_others_may_execute(vault: Callable[..., Vault]) -> None:
     """The deployer is no owner; the fee policy's proxy admin is found to be the Safe's without being told."""
     system = vault(SECOND, THIRD, threshold=2)
@@ -147,7 +79,7 @@ def test_two_upgrades_are_one_batch_that_others_may_execute(vault: Callable[...,
     _, document = system.proposal()
     assert document["ship"]["operation"] == 1  # DELEGATECALL to MultiSendCallOnly
     assert len(document["transactions"]) == 2
-    _executed_by_owner(system, document, [SECOND, THIRD])
+    system.execute(document, [SECOND, THIRD])
     done = ship.deploy()
     assert done["sent"] == 0
     assert system.version(units["Vault"]["address"]) == "2"
@@ -173,7 +105,7 @@ def test_a_nonce_taken_by_another_transaction_makes_the_signatures_dead_and_the_
     # The owners do something else first: it takes the nonce the proposal was signed with.
     other = json.loads(json.dumps(document))
     other["ship"]["typedData"]["message"].update(to=THIRD, data="0x")
-    _executed_by_owner(system, other, [DEPLOYER, SECOND])
+    system.execute(other, [DEPLOYER, SECOND])
 
     stopped = ship.deploy(exit_code=3)
     assert "1 of 2 signatures" in stopped["error"]["cause"]

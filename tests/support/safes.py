@@ -107,13 +107,43 @@ def install(chain: Chain) -> None:
             assert chain.code(address)
 
 
-def new_safe(chain: Chain, owners: list[str], threshold: int, salt: int = 0, singleton: str = SAFE) -> str:
-    """A Safe proxy made by the canonical factory, of 1.4.1 unless another singleton is given."""
+def new_safe(
+    chain: Chain, owners: list[str], threshold: int, salt: int = 0, singleton: str = SAFE, handler: str = ZERO
+) -> str:
+    """A Safe proxy made by the canonical factory, of 1.4.1 unless another singleton is given.
+
+    Without a ``handler`` it cannot sign as a contract.
+    """
     setup = call(
         "setup(address[],uint256,address,bytes,address,address,uint256,address)",
-        owners, threshold, ZERO, b"", ZERO, ZERO, 0, ZERO,
+        owners, threshold, ZERO, b"", handler, ZERO, 0, ZERO,
     )  # fmt: skip
     receipt = chain.send(PROXY_FACTORY, call("createProxyWithNonce(address,bytes,uint256)", singleton, setup, salt))
     created = keccak256(b"ProxyCreation(address,address)")
     log = next(log for log in receipt["logs"] if log["topics"][0] == "0x" + created.hex())
     return checksum(log["topics"][1][-40:])
+
+
+def new_handler(chain: Chain) -> str:
+    """A CompatibilityFallbackHandler 1.4.1: with it a Safe answers isValidSignature."""
+    name = "handler/CompatibilityFallbackHandler.sol/CompatibilityFallbackHandler.json"
+    return checksum(chain.send(None, bytes.fromhex(artifact(name)["bytecode"][2:]))["contractAddress"])
+
+
+def sign_as_safe(chain: Chain, safe: str, signer: str, signed_data: bytes) -> str:
+    """The signature of ``safe``, a contract, of another Safe's transaction: one owner signs a SafeMessage of it.
+
+    In the form Safe's tools hand around: the contract's 65 bytes, and what it is asked with behind them.
+    """
+    typed = {
+        "types": {
+            "EIP712Domain": [{"name": "chainId", "type": "uint256"}, {"name": "verifyingContract", "type": "address"}],
+            "SafeMessage": [{"name": "message", "type": "bytes"}],
+        },
+        "primaryType": "SafeMessage",
+        "domain": {"chainId": int(chain.ask("eth_chainId"), 16), "verifyingContract": safe},
+        "message": {"message": "0x" + signed_data.hex()},
+    }
+    inner = bytes.fromhex(chain.sign_typed(signer, typed)[2:])
+    head = bytes(12) + bytes.fromhex(safe[2:]) + (65).to_bytes(32, "big") + b"\0"
+    return "0x" + (head + len(inner).to_bytes(32, "big") + inner).hex()

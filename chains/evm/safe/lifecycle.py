@@ -1,11 +1,12 @@
 """One proposal's life, folded from the journal.
 
     PLANNED → PROPOSED → EXECUTED
-                 │ ↖── superseded: another transaction took the Safe's nonce; proposed again with the next one
+                 │ ↖──┬───┘ the execution is gone after a reorganization deeper than finality: the same hash is open again
+                 │    └ superseded: another transaction took the Safe's nonce; proposed again with the next one
                  └ signed, by us or by other owners, each signature kept
 
 Rows: ``proposal.made``, ``proposal.nested`` (an owner that is a Safe is asked to approve), ``proposal.signed``,
-``proposal.executing`` (we send it ourselves), ``proposal.executed``, ``proposal.superseded``.
+``proposal.executing`` (we send it ourselves), ``proposal.executed``, ``proposal.reorged``, ``proposal.superseded``.
 """
 
 from __future__ import annotations
@@ -53,13 +54,18 @@ class Execution:
 
 @dataclass(frozen=True)
 class ProposalState:
-    """What the journal knows of one proposal. ``signatures`` holds, by safeTxHash, owner → signature (0x hex)."""
+    """What the journal knows of one proposal. ``signatures`` holds, by safeTxHash, owner → signature (0x hex).
+
+    ``since_block`` and ``since_hash`` are the newest block when it was made; ``mined`` is the transaction that executed it.
+    """
 
     id: str
     stage: Literal["planned", "made", "executed"] = "planned"
     tx: SafeTx | None = None
     hash: str = ""
     since_block: int = 0
+    since_hash: str = ""
+    mined: str = ""
     made_at: str = ""
     nested: tuple[Nested, ...] = ()
     signatures: Mapping[str, Mapping[str, str]] = None  # type: ignore[assignment]
@@ -94,7 +100,7 @@ def _apply(state: ProposalState, row: Row) -> ProposalState:
         case "proposal.made":
             return replace(
                 state, stage="made", tx=SafeTx.from_json(data["tx"]), hash=data["safe_tx_hash"], made_at=row.at,
-                since_block=data["block_number"], nested=(),
+                since_block=data["block_number"], since_hash=data.get("block_hash", ""), nested=(),
             )  # fmt: skip
         case "proposal.nested":
             nested = Nested(data["safe"], SafeTx.from_json(data["tx"]), data["safe_tx_hash"])
@@ -113,5 +119,7 @@ def _apply(state: ProposalState, row: Row) -> ProposalState:
         case "proposal.superseded":
             return replace(state, stage="planned", tx=None, hash="", nested=(), dead=(*state.dead, state.hash))
         case "proposal.executed":
-            return replace(state, stage="executed")
+            return replace(state, stage="executed", mined=data["hash"])
+        case "proposal.reorged":
+            return replace(state, stage="made", mined="")
     return state

@@ -30,6 +30,10 @@ class OwnerSignature:
     kind: Kind
     data: bytes
 
+    def alone(self) -> bytes:
+        """By itself, as ``from_bytes`` reads it again: a contract's dynamic part right behind its 65 bytes."""
+        return pack([self])
+
 
 def recover(digest: bytes, r: int, s: int, parity: int) -> str:
     """The address whose key made an ECDSA signature. Raises ``ValueError``."""
@@ -44,7 +48,11 @@ def recover(digest: bytes, r: int, s: int, parity: int) -> str:
 
 
 def from_bytes(safe_tx_hash: bytes, data: bytes) -> OwnerSignature:
-    """What 65 bytes say about ``safe_tx_hash``. Raises ``ValueError``; contract signatures need ``by_contract``."""
+    """What a signature that stands by itself says about ``safe_tx_hash``: 65 bytes, for a contract its dynamic part behind
+    them, as Safe's tools write it. Raises ``ValueError``. What a contract's is worth only the contract can say.
+    """
+    if len(data) >= 65 and data[64] == 0:
+        return _of_contract(data)
     if len(data) != 65:
         raise ValueError(f"a signature has 65 bytes, not {len(data)}")
     r, s, v = int.from_bytes(data[:32], "big"), int.from_bytes(data[32:64], "big"), data[64]
@@ -55,6 +63,15 @@ def from_bytes(safe_tx_hash: bytes, data: bytes) -> OwnerSignature:
     if v in {31, 32}:
         return OwnerSignature(recover(keccak256(_PERSONAL + safe_tx_hash), r, s, v - 31), "eth_sign", data)
     raise ValueError(f"a signature of an unknown kind (v = {v})")
+
+
+def _of_contract(data: bytes) -> OwnerSignature:
+    owner, offset, length, dynamic = data[:32], data[32:64], data[65:97], data[97:]
+    if any(owner[:12]) or int.from_bytes(offset, "big") != 65:
+        raise ValueError("a contract's signature that does not stand by itself: its offset has to be 65")
+    if len(length) != 32 or int.from_bytes(length, "big") != len(dynamic):
+        raise ValueError("a contract's signature of another length than it says")
+    return by_contract(checksum(owner[12:]), dynamic)
 
 
 def approved(owner: str) -> OwnerSignature:

@@ -60,9 +60,13 @@ class SafeTx:
     def refund(self) -> tuple[int, int, int, str, str]:
         return self.safe_tx_gas, self.base_gas, self.gas_price_wei, self.gas_token, self.refund_receiver
 
+    def signed_data(self, domain: bytes) -> bytes:
+        """What is signed, unhashed (``encodeTransactionData``): 0x1901 ‖ domain separator ‖ struct hash."""
+        return b"\x19\x01" + domain + self.struct_hash()
+
     def hash(self, domain: bytes) -> bytes:
-        """``safeTxHash``: keccak256(0x1901 ‖ domain separator ‖ struct hash)."""
-        return keccak256(b"\x19\x01" + domain + self.struct_hash())
+        """``safeTxHash``: keccak256 of what is signed."""
+        return keccak256(self.signed_data(domain))
 
     def with_nonce(self, nonce: int) -> SafeTx:
         return replace(self, nonce=nonce)

@@ -21,6 +21,7 @@ from chains.evm.verify.creation import direct_creations
 from chains.processes import run_tool
 from chains.rpc import Endpoint, Rpc
 from chains.tools import find_tool, forge_environment
+from tests.support.schemas import hold
 
 LEGACY = Path(__file__).parents[2] / "projects" / "legacy"
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -103,7 +104,9 @@ class Legacy:
     def adopt(self, *arguments: str | Path, chain: str = "live") -> dict[str, Any]:
         result = self.ship("adopt", "--chain", chain, "--json", *map(str, arguments))
         assert result.exit_code == 0, result.output
-        return dict(json.loads(result.stdout))
+        document = dict(json.loads(result.stdout))
+        hold(document)
+        return document
 
     def refused(self, *arguments: str | Path, chain: str = "live") -> str:
         result = self.ship("adopt", "--chain", chain, *map(str, arguments))

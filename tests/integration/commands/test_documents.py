@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import jsonschema
+import click
 import pytest
 
-SCHEMAS = Path(__file__).parents[3] / "docs" / "schema"
+from pipeline.cli.group import ship as ship_group
+from tests.support.schemas import SCHEMAS, hold
 
 
 def held(result, schema):
     """The document on stdout, valid by ``docs/schema/<schema>.schema.json``."""
     document = json.loads(result.stdout)
-    rules = json.loads((SCHEMAS / f"{schema}.schema.json").read_text())
-    jsonschema.Draft202012Validator.check_schema(rules)
-    jsonschema.validate(document, rules, cls=jsonschema.Draft202012Validator)
+    assert document["kind"] == f"contract-ship/{schema}"
+    hold(document)
     return document
+
+
+def _with_json(command, path):
+    """The full names of all commands under ``command`` that have ``--json``."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from _with_json(command.get_command(context, name), f"{path} {name}")
+    elif any(p.name == "as_json" for p in command.params):
+        yield path
+
+
+def test_every_command_with_json_has_a_published_schema():
+    titles = ", ".join(json.loads(path.read_text())["title"] for path in SCHEMAS.glob("*.json"))
+    commands = list(_with_json(ship_group, "ship"))
+    assert len(commands) > 10
+    assert [name for name in commands if f"{name} --json" not in titles] == []
 
 
 @pytest.mark.parametrize(
@@ -28,18 +44,41 @@ def held(result, schema):
         (["verify", "--chain", "local"], "verify"),
         (["record", "verify"], "record-verification"),
         (["deploy", "--chain", "local"], "outcome"),
+        (["plan", "--chain", "local"], "plan"),
+        (["build"], "build"),
+        (["test"], "test"),
+        (["record", "show", "v1.0.0"], "records"),
+        (["signer", "address", "--chain", "local"], "signer"),
+        (["proposals", "show", "--chain", "local"], "proposals"),
     ],
 )
 def test_documents_of_a_released_project(released, arguments, schema):
     result = released.ship(*arguments, "--json")
     assert result.exit_code == 0, result.output
-    assert held(result, schema)["kind"] == f"contract-ship/{schema}"
+    held(result, schema)
 
 
 def test_outcome_of_a_first_deployment(released):
     assert {unit["state"] for unit in released.outcome["units"].values()} <= {"proven", "final"}
-    rules = json.loads((SCHEMAS / "outcome.schema.json").read_text())
-    jsonschema.validate(released.outcome, rules, cls=jsonschema.Draft202012Validator)
+    hold(released.outcome)
+
+
+def test_a_plan_with_something_to_do(copy):
+    more = '[contracts.Second]\nsource = "src/Registry.sol:Registry"\nargs = ["${deployer}"]\n'
+    more += '[calls.enter]\nto = "${contracts.Second}"\ncall = "set(bytes32,address)"\n'
+    more += 'args = ["${keccak:A}", "${deployer}"]\n'
+    (copy.root / "ship.toml").write_text((copy.root / "ship.toml").read_text() + more)
+    result = copy.ship("plan", "--chain", "local", "--json")
+    document = held(result, "plan")
+    assert {action["kind"] for action in document["body"]["actions"]} == {"create", "call"}
+
+
+def test_a_key_that_was_made(ship, tmp_path):
+    (tmp_path / "password").write_text("correct horse battery\n")
+    (tmp_path / "password").chmod(0o600)
+    out = tmp_path / "key.json"
+    result = ship("signer", "new", "--out", str(out), "--password-file", str(tmp_path / "password"), "--json")
+    assert held(result, "signer")["file"] == str(out)
 
 
 def test_outcome_of_a_refused_deployment(copy):
@@ -62,6 +101,9 @@ def test_outcome_of_a_refused_deployment(copy):
         ["record", "show", "v9.9.9", "-C", "."],
         ["record", "verify", "-C", "."],
         ["signer", "address", "--chain", "local", "-C", "."],
+        ["plan", "--chain", "local", "-C", "."],
+        ["adopt", "--chain", "local", "list.json", "-C", "."],
+        ["proposals", "show", "--chain", "local", "-C", "."],
         ["build", "-C", "."],
         ["test", "-C", "."],
         ["doctor", "--chain", "local", "-C", "."],
