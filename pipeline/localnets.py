@@ -42,14 +42,15 @@ def start_localnet(root: Path, name: str) -> Localnet:
 
 
 def stop_localnet(root: Path, name: str) -> bool:
-    """Stop it; whether it ran."""
-    target, state = _open(root, name)
+    """Stop it; whether it ran. What is wrong in the manifests does not matter to a chain that was started."""
+    started = {folder.name for folder in (ProjectState(root).work / "localnet").glob("*")}
+    state = ProjectState(root).target(name) if name in started else _open(root, name)[1]
     with locked(state.lock, "ship localnet down"):
-        return _stop(target, state)
+        return _stop(state)
 
 
-def _stop(target: Target, state: TargetState) -> bool:
-    net = running(state.localnet, target.chain.chain_id or 0)
+def _stop(state: TargetState) -> bool:
+    net = running(state.localnet, None)
     state.localnet_kept.unlink(missing_ok=True)
     if net:
         stop(net)
@@ -58,9 +59,9 @@ def _stop(target: Target, state: TargetState) -> bool:
 
 def reset_localnet(root: Path, name: str) -> Path | None:
     """Stop it and move chain state, journal, plans and records of this target into ``.ship/archive/<n>/``."""
-    target, state = _open(root, name)
+    _, state = _open(root, name)
     with locked(state.lock, "ship localnet reset"):
-        _stop(target, state)
+        _stop(state)
         moved = [path for path in (state.localnet, state.folder) if path.exists()]
         records = sorted(state.project.releases.glob(f"*/{name}.*json"))
         if not moved and not records:

@@ -65,8 +65,9 @@ def chosen_waves(project: Project, names: Sequence[str]) -> list[list[str]]:
     Targets that no wave names come last, together. Raises ``NoTargets``.
     """
     if names:
-        if len(set(names)) != len(names):
-            raise NoTargets("a target is named twice", remedy="Name each target once.")
+        twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
+        if twice:
+            raise NoTargets(f"{', '.join(twice)} is named twice", remedy="Name each target once.")
         return [list(names)]
     known = list(list_targets(project))
     if not known:

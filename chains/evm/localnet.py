@@ -61,16 +61,16 @@ def _held(folder: Path) -> bool:
     return False
 
 
-def _answers(url: str, chain_id: int) -> bool:
+def _answers(url: str, chain_id: int | None) -> bool:
     try:
         answer = Endpoint(url, timeout_s=2.0).batch([("eth_chainId", [])])[0]
-        return quantity(answer) == chain_id
+        return quantity(answer) == chain_id or chain_id is None
     except (RpcUnknown, ValueError):
         return False
 
 
-def running(folder: Path, chain_id: int = LOCAL_CHAIN_ID) -> Localnet | None:
-    """The local chain of ``folder`` if it runs and answers."""
+def running(folder: Path, chain_id: int | None = LOCAL_CHAIN_ID) -> Localnet | None:
+    """The local chain of ``folder`` if it runs and answers; ``None`` as id: whatever it serves."""
     if not _held(folder):
         return None
     try:

@@ -43,9 +43,13 @@ def command(
     from pipeline.cli.guard import show_error
     from pipeline.options import DeployOptions
 
-    names = tuple(name.strip() for name in (chain or "").split(",") if name.strip())
-    if bool(names) == everywhere:
+    names = tuple(name.strip() for name in chain.split(",")) if chain is not None else ()
+    if names and everywhere:
+        raise click.UsageError("--chain names targets and --all means every one: give one of the two.")
+    if not names and not everywhere:
         raise click.UsageError("Name targets with --chain, or say --all.")
+    if "" in names:  # a variable of a script that came out empty would else be one target fewer, unnoticed
+        raise click.UsageError(f"--chain {chain!r} has an empty name in it.")
     if saved is not None and len(names) != 1:
         raise click.UsageError("--plan goes with exactly one target.")
     options = DeployOptions(yes=yes, password=password, saved=saved, replan=replan)

@@ -30,7 +30,8 @@ def up(root: Path, chain: str) -> None:
     from pipeline.localnets import start_localnet
 
     net = start_localnet(root, chain)
-    click.echo(f"{chain} runs at {net.url} (process {net.pid}); `ship localnet down` stops it")
+    down = "ship localnet down" + (f" --chain {chain}" if chain != "local" else "")
+    click.echo(f"{chain} runs at {net.url} (process {net.pid}); `{down}` stops it")
 
 
 @command.command()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chains.rpc import RpcFault
 from tests.support.safes import ACCOUNTS, Chain, call, install, new_safe
 
 Project = Callable[[str], Any]
@@ -31,6 +32,23 @@ contract Desk is AccessControl {
         _setRoleAdmin(CLERK_ROLE, CHIEF_ROLE);
     }
 }
+"""
+RULED = """// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+import {AccessControlDefaultAdminRules} from
+    "@openzeppelin/contracts/access/extensions/AccessControlDefaultAdminRules.sol";
+contract Court is AccessControlDefaultAdminRules {
+    bytes32 public constant JUDGE_ROLE = keccak256("JUDGE_ROLE");
+    constructor(uint48 delay, address admin) AccessControlDefaultAdminRules(delay, admin) {
+        _grantRole(JUDGE_ROLE, admin);
+    }
+}
+"""
+COURT = """
+[contracts.Court]
+source = "src/Court.sol:Court"
+args = [3600, "${deployer}"]
+
 """
 UNITS = """
 [contracts.Wallet]
@@ -178,3 +196,40 @@ def test_a_right_the_deployer_was_given_behind_the_plans_back_stops_the_release_
     assert "Desk" in held["error"]["cause"]
     assert chief.hex() in held["error"]["cause"]
     assert ship.deploy("--replan")["sent"] == 1  # renounced, and nothing else
+
+
+def test_a_default_admin_with_rules_moves_in_its_two_steps_and_the_delay_is_waited_for(project: Project) -> None:
+    """The role of the contract is granted by it meanwhile; only the new admin can finish, and not before an hour."""
+    ship = project("vault")
+    (ship.root / "src" / "Court.sol").write_text(RULED)
+    _hand_over(ship, SECOND, COURT)
+    _without(
+        ship,
+        "checks.proxyAdminOwner",
+        "checks.beaconOwner",
+        "checks.registryOwner",
+        "checks.vaultIsGovernedByTheTimelock",
+    )
+    plan = json.loads(ship("plan", "--chain", "local", "--json").stdout)["body"]
+    court = [action["id"] for action in plan["actions"] if action["id"].startswith("Court.handover")]
+    assert court == [
+        "Court.handover.grant.JUDGE_ROLE",
+        "Court.handover.renounce.JUDGE_ROLE",
+        "Court.handover.default-admin",
+    ]
+    stopped = ship.deploy(exit_code=3)
+    assert stopped["error"]["code"] == "SHIP-V03"
+    assert "default admin of Court" in stopped["error"]["cause"]
+    assert not list((ship.root / "releases").glob("*/local.json"))
+    chain = Chain(_url(ship))
+    address = stopped["units"]["Court"]["address"]
+    accept = "0x" + call("acceptDefaultAdminTransfer()").hex()
+    with pytest.raises(RpcFault):
+        chain.ask("eth_call", {"from": SECOND, "to": address, "input": accept}, "latest")
+    assert ship.deploy(exit_code=3)["sent"] == 0, "begun once, not again"
+    chain.later(3601)
+    chain.send(address, call("acceptDefaultAdminTransfer()"), sender=SECOND)
+    done = ship.deploy()
+    assert done["sent"] == 0
+    assert chain.read(address, "defaultAdmin()")[-20:].hex() == SECOND[2:].lower()
+    assert (ship.root / done["record"]).exists()
