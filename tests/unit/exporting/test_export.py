@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,14 @@ def test_the_typescript_module_parses_once_its_types_are_taken_away(book: Book, 
     read = json.loads(done.stdout)
     assert read["base"]["contracts"]["AcmeVault"] == _address(0xB0)
     assert read["base-sepolia"]["implementations"]["AcmeVault"] == _address(0xB1)
+
+
+def test_the_registry_files_are_toml_that_reads_back(book: Book) -> None:
+    read = {name: tomllib.loads(text) for name, text in write_superchain(book).items()}
+    assert {name: table["chain_id"] for name, table in read.items()} == {"base.toml": 8453, "base-sepolia.toml": 84532}
+    addresses = read["base.toml"]["addresses"]
+    assert addresses["AcmeVaultProxy"] == _address(0xB0)
+    assert addresses["StrategyBeacon"] == _address(0xD2)
 
 
 def test_the_checksum_of_a_batch_is_that_of_the_transaction_builder() -> None:
