@@ -130,9 +130,8 @@ def _tried(
     found, alike = list(actions), set[int]()
     while True:
         ran = simulator.run(replace(scene, limits=tuple(action.gas_limit for action in found)))
-        measured = ran.way != "state overrides"  # there gas is an estimate
         pairs = enumerate(zip(plenty.actions, ran.actions, strict=True))
-        number = next((n for n, (one, other) in pairs if _differs(one, other, gas=measured and n not in alike)), None)
+        number = next((n for n, (one, other) in pairs if _differs(one, other, gas=n not in alike)), None)
         if number is None:
             return tuple(found)
         action, wrong = found[number], _differs(plenty.actions[number], ran.actions[number], gas=False)

@@ -19,6 +19,8 @@ __all__ = ["on_node"]
 
 _CREATE_INPUT = "0x365f5f37365f34f0806013573d5f5f3e3d5ffd5b5f5260205ff3"
 """Copies its input to memory, CREATEs it with the call's value, returns the address or reverts with the reason."""
+_AROUND = 15
+"""What its opcodes before CREATE take, apart from the copying."""
 _CREATE_CALLER = "0x00000000000000000000000000000000000000aa"
 _ENOUGH_WEI = hex(10**30)
 _PROBE = "0x00000000000000000000000000000000000000ab"
@@ -89,7 +91,7 @@ def _block(action: Action, sender: str, seen_s: int, limit: int | None) -> dict[
         call = {"from": caller, "to": sender, "value": value, "input": data}
         overrides = {_CREATE_CALLER: {"balance": _ENOUGH_WEI}}
         overrides[sender] = {"code": _CREATE_INPUT, "nonce": hex(nonce), "balance": _ENOUGH_WEI}
-        limit = creation_call_gas(action, limit) if limit is not None else None
+        limit = creation_call_gas(action, limit, _AROUND) if limit is not None else None
     else:
         call = {"from": sender, "to": action.to, "value": value, "input": data}
         overrides = {sender: {"code": "0x", "nonce": hex(action.nonce), "balance": _ENOUGH_WEI}}

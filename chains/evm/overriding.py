@@ -1,4 +1,4 @@
-"""A scene by state overrides, where that is exact: one ``eth_call`` and one ``eth_estimateGas`` an action.
+"""A scene by state overrides, where that is exact: an ``eth_call`` or two for an action, measured (``measuring.py``).
 
 An override can say what code lies where, a nonce and a balance, but not what an action wrote to storage without knowing
 it. So of every action is found out what it leaves behind (``leftovers.py``): code alone, which is carried on; writes to
@@ -9,29 +9,34 @@ carried on exactly raises ``SimulationUnsupported``, and an anvil fork has the w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from chains.evm.actions import Action
 from chains.evm.address import create_address
+from chains.evm.gas import intrinsic_gas
 from chains.evm.leftovers import code_after, leaves_code_alone, stays_at_home
-from chains.evm.node import Head, Node, data_or_nothing, hex_bytes, quantity
+from chains.evm.measuring import (
+    ENOUGH_WEI,
+    Measured,
+    Overrides,
+    measured,
+    measured_call,
+    measured_creation,
+    transaction_gas,
+)
+from chains.evm.node import Head, Node, data_or_nothing, hex_bytes
 from chains.evm.scene import Outcome, Ran, Scene, SimulationUnsupported
 from chains.evm.verify.bytecode import init_code
 from chains.rpc import Request, Rpc, RpcFault
 
 __all__ = ["by_overrides"]
 
-Overrides = dict[str, dict[str, str]]
-
-_ENOUGH_WEI = 10**30
 _PROBE = "0x00000000000000000000000000000000000000ab"
 _POISON = "0x61400060002060005260206000fd"
-"""Hashes 16 KiB of zeros and reverts with the hash: nothing that runs it can give the answer or take the gas of before."""
+"""Hashes 16 KiB of zeros and reverts with the hash: what runs it cannot give the answer and take the gas of before."""
 _BALANCE_OF_CALLER = "0x333160005260206000f3"
-_STORES = "0x6001600055"
 _OWN_ADDRESS = "0x3060005260206000f3"
-_STORING_GAS = 21_000 + 20_000
 
 
 def by_overrides(rpc: Rpc, scene: Scene, head: Head) -> Ran:
@@ -51,15 +56,14 @@ def by_overrides(rpc: Rpc, scene: Scene, head: Head) -> Ran:
 
 def _confirm_overrides(rpc: Rpc, sender: str, nonce: int) -> None:
     """A node that does not know overrides may ignore them, and give wrong answers. Raises ``SimulationUnsupported``."""
-    balance, probe = {sender.lower(): {"balance": hex(_ENOUGH_WEI)}}, {"from": sender, "to": _PROBE}
+    balance, probe = {sender.lower(): {"balance": hex(ENOUGH_WEI)}}, {"from": sender, "to": _PROBE}
     requests: list[Request] = [
         ("eth_call", [probe, "latest", {_PROBE: {"code": _BALANCE_OF_CALLER}, **balance}]),
         ("eth_call", [{"from": sender, "data": _OWN_ADDRESS}, "latest", {sender.lower(): {"nonce": hex(nonce + 7)}}]),
-        ("eth_estimateGas", [probe, "latest", {_PROBE: {"code": _STORES}, **balance}]),
     ]
-    found, address, gas = rpc.read_all(requests)
+    found, address = rpc.read_all(requests)
     try:
-        kept = int.from_bytes(hex_bytes(found), "big") == _ENOUGH_WEI and quantity(gas) >= _STORING_GAS
+        kept = int.from_bytes(hex_bytes(found), "big") == ENOUGH_WEI
         kept = kept and hex_bytes(address)[-20:] == bytes.fromhex(create_address(sender, nonce + 7)[2:])
     except ValueError:
         kept = False
@@ -77,6 +81,7 @@ class _Carried:
     codes: dict[str, bytes] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     lost: str | None = None
+    taken: int = 0
 
     def run(self) -> Ran:
         scene, acted = self.scene, []
@@ -89,7 +94,7 @@ class _Carried:
                     "state overrides", (*acted, *[outcome] * (len(scene.actions) - number - 1)), self._no_reads()
                 )
             if number + 1 < len(scene.actions) or looked_at:
-                self._leave(action, outcome)
+                self._leave(action)
         reads = tuple(self._read(to, data) for to, data in scene.reads)
         return Ran("state overrides", tuple(acted), reads, tuple(self._has_code(at) for at in scene.codes))
 
@@ -99,7 +104,7 @@ class _Carried:
     def _overrides(self, nonce: int | None = None) -> Overrides:
         made: Overrides = {at: {"code": "0x" + code.hex(), "nonce": "0x1"} for at, code in self.codes.items()}
         made[self.scene.sender.lower()] = {
-            "balance": hex(_ENOUGH_WEI),
+            "balance": hex(ENOUGH_WEI),
             **({"nonce": hex(nonce)} if nonce is not None else {}),
         }
         return made
@@ -109,34 +114,57 @@ class _Carried:
 
     def _act(self, action: Action, limit: int | None) -> Outcome:
         self._not_lost(action.id)
-        call = {"from": self.scene.sender, "value": hex(action.value_wei), "input": "0x" + action.data.hex()}
-        call |= {"to": action.to} if action.to else {}
-        call |= {"gas": hex(limit)} if limit is not None else {}
-        overrides = self._overrides(action.nonce)
-        methods = ["eth_call"] if limit is not None else ["eth_call", "eth_estimateGas"]
-        answers = self.rpc.read_all([(method, [call, self.block, overrides]) for method in methods])
-        self._not_touching(action.id, methods, call, overrides, answers)
-        if isinstance(answers[0], RpcFault):
-            return _failed(action.id, answers[0])
-        try:
-            gas = quantity(answers[1]) if limit is None else limit
-        except ValueError as error:
-            raise SimulationUnsupported(f"the node estimates no gas for {action.id}") from error
-        returned = data_or_nothing(answers[0])
         if action.to is None:
-            self._lies_at(action, returned)
-            returned = bytes.fromhex(str(action.address or create_address(self.scene.sender, action.nonce))[2:])
-        return Outcome(True, gas, returned, b"")
+            return self._create(action, limit)
+        inner = None if limit is None else max(limit - intrinsic_gas(action), 0)
+        seen = self._call(action.id, action.to, action.data, nonce=action.nonce, value_wei=action.value_wei, gas=inner)
+        self.taken = seen.gas
+        data = b"" if action.kind == "call" else seen.data
+        return Outcome(bool(seen.head), transaction_gas(action, seen.gas), data, b"" if seen.head else seen.data)
+
+    def _create(self, action: Action, limit: int | None) -> Outcome:
+        def ask(overrides: Overrides) -> Request:
+            return measured_creation(action, self.scene.sender, self.block, overrides, limit=limit)
+
+        seen = self._untouched(action.id, ask, self._overrides())
+        if not seen.head:
+            return Outcome(False, 0, seen.data, seen.data)
+        made = "0x" + seen.head.to_bytes(20, "big").hex()
+        self.codes[made] = seen.data
+        self.taken = seen.gas
+        return Outcome(True, transaction_gas(action, seen.gas), bytes.fromhex(made[2:]), b"")
 
     def _read(self, to: str, data: bytes) -> Outcome:
-        what = f"a read of {to}"
-        self._not_lost(what)
-        call, overrides = {"from": self.scene.sender, "to": to, "input": "0x" + data.hex()}, self._overrides()
-        answers = self.rpc.read_all([("eth_call", [call, self.block, overrides])])
-        self._not_touching(what, ["eth_call"], call, overrides, answers)
-        if isinstance(answers[0], RpcFault):
-            return _failed(what, answers[0])
-        return Outcome(True, 0, data_or_nothing(answers[0]), b"")
+        self._not_lost(f"a read of {to}")
+        seen = self._call(f"a read of {to}", to, data)
+        return Outcome(bool(seen.head), 0, seen.data, b"" if seen.head else seen.data)
+
+    def _call(
+        self, what: str, to: str, data: bytes, *, nonce: int | None = None, value_wei: int = 0, gas: int | None = None
+    ) -> Measured:
+        """A call by the sender, measured; and once more by a sender without code, whose answer must be the same."""
+        overrides, sender = self._overrides(nonce), self.scene.sender
+
+        def ask(state: Overrides) -> Request:
+            return measured_call(sender, to, data, self.block, state, value_wei=value_wei, gas=gas)
+
+        seen = self._untouched(what, ask, overrides)
+        call = {"from": sender, "to": to, "value": hex(value_wei), "input": "0x" + data.hex()}
+        answer = self.rpc.read_all([("eth_call", [call, self.block, overrides])])[0]
+        plain = (
+            (False, data_or_nothing(answer.data)) if isinstance(answer, RpcFault) else (True, data_or_nothing(answer))
+        )
+        if gas is None and plain != (bool(seen.head), seen.data):
+            raise SimulationUnsupported(f"{what} asks whether the sender has code, or the node gives no such answer")
+        return seen
+
+    def _untouched(self, what: str, ask: Callable[[Overrides], Request], overrides: Overrides) -> Measured:
+        """The answer; where storage is not known, only if it and its gas stay the same with other code in its place."""
+        states = [overrides, self._poisoned(overrides)] if self.unknown else [overrides]
+        answers = [measured(answer, what) for answer in self.rpc.read_all([ask(state) for state in states])]
+        if answers[0] != answers[-1]:
+            raise SimulationUnsupported(f"{what} depends on storage that earlier actions wrote")
+        return answers[0]
 
     def _has_code(self, address: str) -> bool:
         self._not_lost(f"whether there is code at {address}")
@@ -146,21 +174,7 @@ class _Carried:
         if self.lost is not None:
             raise SimulationUnsupported(f"{what} comes after {self.lost}, which may write to any storage")
 
-    def _not_touching(
-        self, what: str, methods: list[str], call: dict[str, str], overrides: Overrides, answers: list[Any]
-    ) -> None:
-        """Run it again with every contract of unknown storage replaced: the same answers show that none was run."""
-        if not self.unknown:
-            return
-        poisoned = self._poisoned(overrides)
-        again = self.rpc.read_all([(method, [call, self.block, poisoned]) for method in methods])
-        if [_plain(answer) for answer in answers] != [_plain(answer) for answer in again]:
-            raise SimulationUnsupported(f"{what} depends on storage that earlier actions wrote")
-
-    def _lies_at(self, action: Action, code: bytes) -> None:
-        self.codes[str(action.address or create_address(self.scene.sender, action.nonce)).lower()] = code
-
-    def _leave(self, action: Action, outcome: Outcome) -> None:
+    def _leave(self, action: Action) -> None:
         """Note what is not known any more after ``action``, and the code a factory made."""
         if action.value_wei or action.creates:
             self.lost = action.id
@@ -174,21 +188,11 @@ class _Carried:
                 self.codes[home] = code_after(
                     self.rpc, self.block, action, self.scene.sender, self._overrides(action.nonce)
                 )
-            if leaves_code_alone(self.rpc, self.block, action, self.scene.sender, self.codes[home], self._overrides()):
+            made = self.codes.get(home, b"")
+            if leaves_code_alone(self.rpc, self.block, action, self.scene.sender, made, self.taken, self._overrides()):
                 return
             code = init_code(action)
         if stays_at_home(code):
             self.unknown.add(home)
         else:
             self.lost = action.id
-
-
-def _plain(answer: Any) -> Any:
-    return (answer.code, answer.data) if isinstance(answer, RpcFault) else answer
-
-
-def _failed(what: str, fault: RpcFault) -> Outcome:
-    if not fault.reverted:  # it may as well be the node that does not want to
-        raise SimulationUnsupported(f"the node gives no answer to {what}: {fault}")
-    revert = data_or_nothing(fault.data)
-    return Outcome(False, 0, revert, revert)

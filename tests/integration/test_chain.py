@@ -127,7 +127,7 @@ def test_19_an_absurd_gas_estimate_is_refused(proxy: FaultProxy, gas: str) -> No
     [None, [], {}, "0x", [{}], [{"calls": None}], [{"calls": [{}]}], [{"calls": [5]}, {"calls": []}], _gas("zz")],
 )
 def test_a_simulation_that_makes_no_sense_is_no_simulation(proxy: FaultProxy, answer: Any) -> None:
-    proxy.add(fp.result(answer, "eth_simulateV1", times=None), fp.result("0x5208", "eth_estimateGas", times=None))
+    proxy.add(fp.result(answer, "eth_simulateV1", times=None), fp.result("0x", "eth_call", times=None))
     with pytest.raises(NoSimulation, match=r"no state overrides.*no anvil") as caught:
         plan(chain(proxy.url))
     assert caught.value.exit_code == 2

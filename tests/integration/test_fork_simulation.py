@@ -42,15 +42,7 @@ def proxy(node: Anvil) -> Iterator[FaultProxy]:
     """A node with neither ``eth_simulateV1`` nor state overrides."""
     with fp.fault_proxy(node.url) as running:
         running.add(fp.rpc_error(-32601, NO_METHOD, "eth_simulateV1", times=None))
-        running.add(fp.rpc_error(-32602, "too many arguments, want at most 2", "eth_estimateGas", times=None))
-        yield running
-
-
-@pytest.fixture
-def overriding(node: Anvil) -> Iterator[FaultProxy]:
-    """A node that lacks ``eth_simulateV1`` alone."""
-    with fp.fault_proxy(node.url) as running:
-        running.add(fp.rpc_error(-32601, NO_METHOD, "eth_simulateV1", times=None))
+        running.add(fp.no_overrides())
         yield running
 
 

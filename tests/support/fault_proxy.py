@@ -171,6 +171,17 @@ def rpc_error(
     return Rule(f"error {message}", methods, act, times, chance, after)
 
 
+def no_overrides() -> Rule:
+    """A node that takes no third parameter of ``eth_call``."""
+
+    def act(proxy: FaultProxy, call: Call) -> Answer:
+        if len(call["params"]) > 2:
+            return fault(call, -32602, "too many arguments, want at most 2")
+        return proxy.forward(call)
+
+    return Rule("no state overrides", ("eth_call",), act, None)
+
+
 def delay(seconds: float, *methods: str, times: int | None = 1, chance: float = 1.0) -> Rule:
     def act(proxy: FaultProxy, call: Call) -> Answer:
         time.sleep(seconds)
