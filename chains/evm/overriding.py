@@ -123,16 +123,19 @@ class _Carried:
         return Outcome(bool(seen.head), transaction_gas(action, seen.gas), data, b"" if seen.head else seen.data)
 
     def _create(self, action: Action, limit: int | None) -> Outcome:
-        def ask(overrides: Overrides) -> Request:
+        def ask(overrides: Overrides, limit: int | None = None) -> Request:
             return measured_creation(action, self.scene.sender, self.block, overrides, limit=limit)
 
         seen = self._untouched(action.id, ask, self._overrides())
-        if not seen.head:
-            return Outcome(False, 0, seen.data, seen.data)
+        tried = seen
+        if limit is not None:
+            tried = self._untouched(action.id, lambda overrides: ask(overrides, limit), self._overrides())
+        if not tried.head:
+            return Outcome(False, 0, tried.data, tried.data)
         made = "0x" + seen.head.to_bytes(20, "big").hex()
         self.codes[made] = seen.data
         self.taken = seen.gas
-        return Outcome(True, transaction_gas(action, seen.gas), bytes.fromhex(made[2:]), b"")
+        return Outcome(True, transaction_gas(action, tried.gas), bytes.fromhex(made[2:]), b"")
 
     def _read(self, to: str, data: bytes) -> Outcome:
         self._not_lost(f"a read of {to}")

@@ -175,5 +175,5 @@ def test_a_creation_is_tried_with_the_gas_its_constructor_has_in_truth(node: Anv
     def works(limit: int) -> bool:
         return way(rpc, Scene(DEPLOYER, (action,), limits=(limit,)), head).actions[0].succeeded
 
-    assert not works(high - 1)
+    assert not works(high - 5)
     assert works(high + 5)
