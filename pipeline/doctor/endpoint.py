@@ -115,6 +115,6 @@ def _problems(
         remedy = "Use another endpoint, or set `finality` under [policy] to a number of confirmations."
         add("wrong", f"gives no `{expected.finality_tag}` block, which the policy waits for", remedy)
     if not simulates:
-        remedy = "Put an endpoint that serves it first (geth, reth, nethermind and anvil do)."
-        add("wrong", "does not serve eth_simulateV1, so nothing can be planned there", remedy)
+        remedy = "Put an endpoint that serves it first (geth, reth, nethermind and anvil do), or see that anvil is installed."
+        add("warn", "does not serve eth_simulateV1: plans are tried by state overrides, or on an anvil fork", remedy)
     return problems
