@@ -39,7 +39,7 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
     accepted = _last(rows, "plan.accepted", plan.digest)
     proven = _last(rows, "plan.proven", plan.digest)
     seen = [row for row in rows if row.seq <= proven.seq]
-    transactions = [_transaction(row, bodies) for row in seen if row.kind == "tx.final"]
+    transactions = [_transaction(row, bodies) for row in _finals(seen)]
     proposals = executed_proposals(seen)
     changes = {u.name: u for u in plan.body.units}
     live = live_units(seen, bodies)
@@ -89,6 +89,12 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
     }
 
 
+def _finals(rows: Sequence[Row]) -> list[Row]:
+    """The last final row of each action: one that a deep reorganization took became final again later."""
+    last = {(row.data["plan"], row.data["action"]): row.seq for row in rows if row.kind == "tx.final"}
+    return [row for row in rows if row.seq in last.values()]
+
+
 def _reverted(rows: Sequence[Row], accepted: int) -> list[dict[str, Any]]:
     """Transactions on the way to this release that failed: they were paid for. Those before the last release are not."""
     start = max((row.seq for row in rows if row.kind == "plan.finished" and row.seq < accepted), default=-1)
@@ -98,13 +104,16 @@ def _reverted(rows: Sequence[Row], accepted: int) -> list[dict[str, Any]]:
 
 
 def _adopted(rows: Sequence[Row], plan: str) -> dict[str, Any]:
-    """What ``ship adopt`` took over in this plan, and what it saw: the record's ``way`` is then ``adopted``."""
-    taken = [
-        {"unit": row.data["unit"], "evidence": row.data["evidence"]}
-        for row in rows
-        if row.kind == "unit.adopted" and row.data["plan"] == plan and "evidence" in row.data
-    ]
-    return {"way": "adopted", "adopted": taken} if taken else {}
+    """What was taken over in this plan, and what was seen of it.
+
+    By ``ship adopt`` whole units: the record's ``way`` is then ``adopted``. In a deployment single actions, whose contract
+    somebody else put at its address first.
+    """
+    rows = [row for row in rows if row.kind == "unit.adopted" and row.data["plan"] == plan and "evidence" in row.data]
+    keys = ("unit", "action", "evidence")
+    taken = [{key: row.data[key] for key in keys if key in row.data} for row in rows]
+    way = {"way": "adopted"} if any("action" not in row.data for row in rows) else {}
+    return {**way, "adopted": taken} if taken else {}
 
 
 def _last(rows: Sequence[Row], kind: str, plan: str) -> Row:

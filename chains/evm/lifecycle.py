@@ -5,10 +5,14 @@
                            ├→ REVERTED   mined with status 0: recorded, never retried blindly
                            └→ FOREIGN    the nonce was used by a transaction that is not ours
 
+    PLANNED or REVERTED → ADOPTED   a creation whose very contract somebody else put at its salted address
+
+FINAL goes back to SIGNED when a later run finds that a reorganization went deeper than the finality rule.
+
 An action that a Safe is to make has another life: PLANNED → PROPOSED → FINAL (``chains.evm.safe.lifecycle``).
 
 Rows: ``tx.reserved``, ``tx.signed`` (once per fee level, every hash kept), ``tx.mined``, ``tx.reorged``,
-``tx.reverted``, ``tx.final``, ``tx.foreign``.
+``tx.reverted``, ``tx.final``, ``tx.foreign``; ``unit.adopted`` where it names an action.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from chains.evm.transaction import Fees
 
 __all__ = ["Attempt", "Mined", "Stage", "TxState", "apply", "fold"]
 
-Stage = Literal["planned", "proposed", "reserved", "signed", "mined", "final", "reverted", "foreign"]
+Stage = Literal["planned", "proposed", "reserved", "signed", "mined", "final", "reverted", "foreign", "adopted"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class TxState:
     @property
     def settled(self) -> bool:
         """Nothing more can happen to it by itself."""
-        return self.stage in {"final", "reverted", "foreign"}
+        return self.stage in {"final", "reverted", "foreign", "adopted"}
 
 
 def apply(state: TxState, row: Row) -> TxState:
@@ -108,6 +112,8 @@ def apply(state: TxState, row: Row) -> TxState:
             return replace(state, stage="final", mined=Mined.from_json(data))
         case "tx.foreign":
             return replace(state, stage="foreign", reason=data["reason"])
+        case "unit.adopted":
+            return replace(state, stage="adopted")
         case "proposal.made":
             return replace(state, stage="proposed")
         case "proposal.superseded":
@@ -121,10 +127,15 @@ def fold(rows: Iterable[Row], plan: str) -> dict[str, TxState]:
     """The state of every action of the plan with this digest that the journal speaks of."""
     states: dict[str, TxState] = {}
     for row in rows:
-        if row.kind.startswith("tx.") and row.data["plan"] == plan:
+        if (row.kind.startswith("tx.") or _adopts_action(row)) and row.data["plan"] == plan:
             action = row.data["action"]
             states[action] = apply(states.get(action, TxState(action)), row)
         elif row.kind.startswith("proposal.") and row.data["plan"] == plan:
             for action in row.data.get("actions", ()):
                 states[action] = apply(states.get(action, TxState(action)), row)
     return states
+
+
+def _adopts_action(row: Row) -> bool:
+    """Most adoptions are made before a plan is sent, of whole units; this one takes the place of a transaction."""
+    return row.kind == "unit.adopted" and "action" in row.data

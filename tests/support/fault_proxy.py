@@ -22,6 +22,7 @@ from typing import Any
 from chains.evm.address import keccak256
 
 SEND = "eth_sendRawTransaction"
+RECEIPTS = ("eth_getTransactionReceipt", "eth_getBlockReceipts")
 Call = dict[str, Any]
 Answer = dict[str, Any]
 
@@ -215,7 +216,7 @@ def receipts_null(seconds: float) -> Rule:
         first[:] = first or [time.monotonic()]
         return ok(call, None) if time.monotonic() - first[0] < seconds else proxy.forward(call)
 
-    return Rule("receipts null", ("eth_getTransactionReceipt",), act, None)
+    return Rule("receipts null", RECEIPTS, act, None)
 
 
 def stale_head(blocks: int, times: int | None = None) -> Rule:
@@ -273,7 +274,7 @@ def storm(seed_share: float = 0.15) -> list[Rule]:
         duplicate(SEND, times=None, chance=seed_share),
         rpc_error(-32000, "nonce too low", SEND, forwarded=True, times=None, chance=seed_share),
         rpc_error(-32000, "already known", SEND, times=None, chance=seed_share),
-        result(None, "eth_getTransactionReceipt", times=None, chance=seed_share),
+        result(None, *RECEIPTS, times=None, chance=seed_share),
     ]
 
 
