@@ -14,7 +14,7 @@ from typing import Any
 from chains.evm.lifecycle import Mined, TxState
 from chains.evm.node import block_hash, quantity
 from chains.evm.reconcile import Receipt
-from chains.rpc import Request, Rpc
+from chains.rpc import Request, Rpc, RpcDown
 
 __all__ = ["Receipts", "read_receipts"]
 
@@ -117,7 +117,11 @@ class Receipts:
         """Receipts and headers of ``blocks`` in one batch; ``None`` when the node gives no receipts by block, which is
         then not asked for them again."""
         requests: list[Request] = [("eth_getBlockReceipts", [hex(number)]) for number in blocks]
-        answers: list[Any] = self.rpc.read_all(requests + [_header(number) for number in blocks])
+        try:
+            answers: list[Any] = self.rpc.read_all(requests + [_header(number) for number in blocks])
+        except RpcDown:  # down, or its reply is larger than is read: then receipts one by one may still be had
+            self._without |= {endpoint.label for endpoint in self.rpc.endpoints}
+            return None
         receipts = answers[: len(blocks)]
         if not all(isinstance(answer, list) for answer in receipts):
             self._without.add(self.rpc.answered_by)

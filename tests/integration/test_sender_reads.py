@@ -108,6 +108,16 @@ def test_a_block_that_hides_our_receipts_is_no_evidence_against_them(slow: Anvil
         rig.oracles(signatures=20)
 
 
+def test_a_block_of_receipts_larger_than_is_read_is_no_end(slow: Anvil, tmp_path: Path) -> None:
+    with fp.fault_proxy(slow.url) as proxy:
+        rig = _many(slow, proxy, tmp_path / "j", 20)
+        proxy.add(fp.oversized(40_000_000, BY_BLOCK, times=None))
+        thread = _mined_when_sent(rig, 20)
+        rig.run(window=20, patience_s=0.5, stuck_after_s=60.0)
+        thread.join()
+        rig.oracles(signatures=20)
+
+
 def test_receipts_by_block_that_are_withheld_together_with_the_others_are_waited_for(
     slow: Anvil, tmp_path: Path
 ) -> None:

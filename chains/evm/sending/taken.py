@@ -69,9 +69,11 @@ class Taken:
         salted = [action for action in chosen if _salted(action)]
         codes = self.rpc.read_all([("eth_getCode", [action.address, "latest"]) for action in salted])
         for action, code in zip(salted, codes, strict=True):
+            found = self._look(action) if any(data_or_nothing(code)) else _Found("free")
+            if found.verdict != "other":
+                self.doubts.clear(action)
             if not any(data_or_nothing(code)):
                 continue
-            found = self._look(action)
             if found.verdict == "same" and not self._is_last(action):
                 continue
             if found.verdict == "same" and self._is_final(action, seen):
