@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from chains.evm.node import Head
@@ -49,6 +51,7 @@ def test_a_slot_without_a_block_is_regular() -> None:
         pytest.param(REGULAR[:2], id="too few"),
         pytest.param([(1, 10, 1.0), (2, 17, 8.0), (3, 20, 11.0)], id="irregular"),
         pytest.param([(1, 10, 1.0), (5, 11, 2.0), (9, 12, 3.0)], id="several a second"),
+        pytest.param([(1, 10, 60.0), (2, 11, 60.1), (3, 12, 60.2)], id="on demand, a second apart by timestamp alone"),
         pytest.param([*REGULAR, (90, 900, 80.0)], id="another branch"),
         pytest.param([*REGULAR, (103, 1_024, 80.0)], id="time that stands still"),
     ],
@@ -64,7 +67,6 @@ def test_a_chain_that_makes_blocks_on_demand_is_polled_as_ever() -> None:
 
 def test_blocks_are_found_sooner_and_with_fewer_looks_than_at_a_fixed_pace() -> None:
     """Played through for 400 blocks of 12 s, with jitter and a slot left out now and then."""
-    import random
 
     def play(regular: bool) -> tuple[int, float]:
         choice = random.Random(7)

@@ -54,5 +54,7 @@ class Pace:
         interval_s = min(seconds // blocks for blocks, seconds in steps)
         if interval_s < 1 or any(seconds % interval_s for _, seconds in steps):
             return None  # a slot without a block is regular; anything in between is not
-        behind_s = min(at_s - timestamp_s for _, timestamp_s, at_s in self._blocks)
-        return self._blocks[-1][1] + interval_s + behind_s
+        behind_s = [at_s - timestamp_s for _, timestamp_s, at_s in self._blocks]
+        if max(behind_s) - min(behind_s) > interval_s / 2:
+            return None  # timestamps that go up by one a block say nothing where blocks are made on demand
+        return self._blocks[-1][1] + interval_s + min(behind_s)
