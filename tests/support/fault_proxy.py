@@ -208,6 +208,19 @@ def result(value: Any, *methods: str, times: int | None = 1, chance: float = 1.0
     return Rule("result", methods, act, times, chance, after)
 
 
+def receipts_with(fields: dict[str, str], times: int | None = None) -> Rule:
+    """Receipts in which some fields say something else, however they are asked for."""
+
+    def act(proxy: FaultProxy, call: Call) -> Answer:
+        answer = proxy.forward(call)
+        receipts = answer["result"] if isinstance(answer["result"], list) else [answer["result"]]
+        for receipt in (one for one in receipts if one):
+            receipt.update(fields)
+        return answer
+
+    return Rule("receipts with other fields", RECEIPTS, act, times)
+
+
 def receipts_null(seconds: float) -> Rule:
     """No receipts for some seconds from the first time one is asked for."""
     first: list[float] = []
