@@ -73,6 +73,16 @@ class Looking:
         receipts, canonical = self.receipts.of(waiting, known, head.number, nonce)
         return Seen(nonce, head.number, final_number, receipts, pooled, canonical, self.rpc.answered_by, head)
 
+    def confirm_chain(self) -> bool:
+        """Whether the endpoint says that it serves the plan's chain. Raises ``ChainChanged`` where it says otherwise."""
+        answers: list[Any] = self.rpc.read_all([("eth_chainId", []), ("eth_getBlockByNumber", ["0x0", False])])
+        try:
+            chain_id, genesis = quantity(answers[0]), block_hash(answers[1]["hash"])
+        except (ValueError, KeyError, TypeError):
+            return False
+        self._same_chain(chain_id, genesis)
+        return True
+
     def _same_chain(self, chain_id: int, genesis: str) -> None:
         wanted = self.plan.chain
         if chain_id != wanted["id"]:

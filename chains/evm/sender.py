@@ -79,7 +79,7 @@ class Sender:
         self._concluding = Concluding(self.rpc, book, self.clock, settings, self._doubts, self._taken, self.abis)
         looking = Looking(self.rpc, self.plan, settings.finality)
         book.read()
-        reopen_what_is_gone(self.rpc, book, self.clock, settings)
+        reopen_what_is_gone(looking, book, self.clock, settings)
         for state in book.states.values():
             if state.stage in {"final", "adopted"}:
                 self.progress.item(state.action, state.stage, "from an earlier run")

@@ -307,6 +307,19 @@ def test_one_provider_alone_reopens_nothing_that_another_still_shows(node: Anvil
         assert rig.path.read_bytes() == data
 
 
+def test_another_chain_reopens_nothing(node: Anvil, tmp_path: Path) -> None:
+    """It has other blocks at every height."""
+    with anvil("--timestamp", "1000000") as reset, fp.fault_proxy(node.url) as proxy:
+        rig = _many(node, proxy, tmp_path / "j", 6)
+        rig.run()
+        data = rig.path.read_bytes()
+        reset.mine(20)
+        proxy.target = reset.url
+        with pytest.raises(ChainChanged):
+            rig.run()
+        assert rig.path.read_bytes() == data
+
+
 def test_a_node_that_lost_its_old_headers_reopens_nothing(node: Anvil, tmp_path: Path) -> None:
     with fp.fault_proxy(node.url) as proxy:
         rig = _many(node, proxy, tmp_path / "j", 6)

@@ -7,22 +7,25 @@ from typing import Any
 
 from chains.base import Clock
 from chains.evm.lifecycle import TxState
+from chains.evm.looking import Looking
 from chains.evm.node import block_hash, quantity
 from chains.evm.sending.book import Book
 from chains.evm.sending.settings import SendSettings
-from chains.rpc import Request, Rpc
+from chains.rpc import Request
 
 __all__ = ["reopen_what_is_gone"]
 
 
-def reopen_what_is_gone(rpc: Rpc, book: Book, clock: Clock, settings: SendSettings) -> None:
+def reopen_what_is_gone(looking: Looking, book: Book, clock: Clock, settings: SendSettings) -> None:
     """Write down as reorganized away what is final by the journal and in no canonical block by every provider's word.
 
     It goes on as any transaction that a reorganization took: with the same bytes. One batch where all is well. A block
-    that is merely not shown proves nothing (design law 3).
+    that is merely not shown proves nothing (design law 3), and another chain has other blocks everywhere: raises
+    ``ChainChanged``.
     """
+    rpc = looking.rpc
     final = [s for s in book.states.values() if s.stage == "final" and s.mined and s.attempts]
-    if not _gone(final, rpc.read_all(_headers(final))):
+    if not _gone(final, rpc.read_all(_headers(final))) or not looking.confirm_chain():
         return
     if rpc.alone:
         clock.sleep_s(settings.second_look_s)
