@@ -90,7 +90,7 @@ def live_creations(rows: Sequence[Row], plans: Mapping[str, Plan]) -> list[Creat
 
     ``plans`` holds all plans that were ever accepted, by digest. What a later release replaced is not live.
     """
-    made: dict[str, tuple[Plan, Action, str]] = {}
+    made: dict[str, tuple[Plan, Action, str | None]] = {}
     touched: dict[str, Plan] = {}
     for row in rows:
         if row.kind == "tx.final":
@@ -102,7 +102,8 @@ def live_creations(rows: Sequence[Row], plans: Mapping[str, Plan]) -> list[Creat
             if action.address:
                 made[action.address.lower()] = (plan, action, row.data["hash"])
         elif row.kind == "unit.adopted":
-            touched[row.data["unit"]] = plans[row.data["plan"]]
+            plan = touched[row.data["unit"]] = plans[row.data["plan"]]
+            made |= _made_by_others(row, plan)
     live = live_units(rows, {digest: plan.body for digest, plan in plans.items()})
     seen = adopted_creations(rows)
     creations = []
@@ -122,6 +123,12 @@ def live_creations(rows: Sequence[Row], plans: Mapping[str, Plan]) -> list[Creat
                 part = action.id.removeprefix(f"{unit.name}.")
                 creations.append(Creation(unit.name, part, address, plan, action, transaction, action.source, None))
     return creations
+
+
+def _made_by_others(row: Row, plan: Plan) -> dict[str, tuple[Plan, Action, str | None]]:
+    """The contract that came to a creation's address while the plan was being sent: by no transaction of ours."""
+    actions = [a for a in plan.body.actions if a.address and a.id == row.data.get("action")]
+    return {str(action.address).lower(): (plan, action, None) for action in actions}
 
 
 def _parts(unit: LiveUnit) -> Iterator[tuple[str, str, str | None, str | None]]:

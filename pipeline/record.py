@@ -98,13 +98,16 @@ def _reverted(rows: Sequence[Row], accepted: int) -> list[dict[str, Any]]:
 
 
 def _adopted(rows: Sequence[Row], plan: str) -> dict[str, Any]:
-    """What ``ship adopt`` took over in this plan, and what it saw: the record's ``way`` is then ``adopted``."""
-    taken = [
-        {"unit": row.data["unit"], "evidence": row.data["evidence"]}
-        for row in rows
-        if row.kind == "unit.adopted" and row.data["plan"] == plan and "evidence" in row.data
-    ]
-    return {"way": "adopted", "adopted": taken} if taken else {}
+    """What was taken over in this plan, and what was seen of it.
+
+    By ``ship adopt`` whole units: the record's ``way`` is then ``adopted``. In a deployment single actions, whose contract
+    somebody else put at its address first.
+    """
+    rows = [row for row in rows if row.kind == "unit.adopted" and row.data["plan"] == plan and "evidence" in row.data]
+    keys = ("unit", "action", "evidence")
+    taken = [{key: row.data[key] for key in keys if key in row.data} for row in rows]
+    way = {"way": "adopted"} if any("action" not in row.data for row in rows) else {}
+    return {**way, "adopted": taken} if taken else {}
 
 
 def _last(rows: Sequence[Row], kind: str, plan: str) -> Row:

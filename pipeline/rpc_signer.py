@@ -66,7 +66,7 @@ class ScriptServer:
             return True
         before = self.plan.body.actions[: self.plan.body.actions.index(action)]
         if not self._announced and all(
-            sender.states[a.id].stage in {"mined", "final"} for a in before if a.id in sender.states
+            sender.states[a.id].stage in {"mined", "final", "adopted"} for a in before if a.id in sender.states
         ):
             self._announced = True
             self._announce()

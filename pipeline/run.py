@@ -205,7 +205,7 @@ def unit_outcomes(session: Session, outcome: Outcome) -> dict[str, UnitOutcome]:
 
 
 def _transaction_of(state: TxState | None) -> str | None:
-    if state is None:
+    if state is None or state.stage == "adopted":  # then somebody else's transaction made it
         return None
     if state.mined:
         return state.mined.hash

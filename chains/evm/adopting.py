@@ -6,6 +6,8 @@ address holds the salt alone: runtime code, re-execution and the creating transa
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chains.errors import NeedsPerson
 from chains.evm.actions import Action
 from chains.evm.address import keccak256
@@ -14,7 +16,7 @@ from chains.evm.createx import CREATEX
 from chains.evm.node import Node, data_or_nothing
 from chains.evm.verify.bytecode import rerun, runtime_problem
 
-__all__ = ["OtherCodeThere", "already_there"]
+__all__ = ["OtherCodeThere", "already_there", "other_than_planned"]
 
 _CREATED_TOPIC = "0x" + keccak256(b"ContractCreation(address)").hex()
 
@@ -31,9 +33,7 @@ def already_there(node: Node, artifact: Artifact, action: Action) -> bool:
     code = node.code(action.address)
     if not code:
         return False
-    problem = runtime_problem(artifact, action, code)
-    if problem is None and action.kind == "create3":
-        problem = _other_arguments(node, action, code)
+    problem = other_than_planned(node, action, code, lambda action, code: runtime_problem(artifact, action, code))
     if problem is not None:
         raise OtherCodeThere(
             f"{action.id} is to go to {action.address}, where there is code already: {problem}",
@@ -41,6 +41,19 @@ def already_there(node: Node, artifact: Artifact, action: Action) -> bool:
             remedy="Find out what it is. If it is not wanted, give the unit another salt.",
         )
     return True
+
+
+def other_than_planned(
+    node: Node, action: Action, code: bytes, prove: Callable[[Action, bytes], str | None]
+) -> str | None:
+    """What shows that ``code`` at a salted creation's address is not what ``action`` would put there.
+
+    ``prove`` holds runtime code against the bundle, as ``runtime_problem`` does.
+    """
+    problem = prove(action, code)
+    if problem is None and action.kind == "create3":
+        problem = _other_arguments(node, action, code)
+    return problem
 
 
 def _other_arguments(node: Node, action: Action, code: bytes) -> str | None:

@@ -5,11 +5,15 @@
                            ├→ REVERTED   mined with status 0: recorded, never retried blindly
                            └→ FOREIGN    the nonce was used by a transaction that is not ours
 
+    PLANNED or REVERTED → ADOPTED   a creation whose very contract somebody else put at its salted address
+
+FINAL goes back to SIGNED when a later run finds that a reorganization went deeper than the finality rule.
+
 An action that a Safe is to make has another life: PLANNED → PROPOSED → FINAL (``chains.evm.safe.lifecycle``), and back
-to PROPOSED when a reorganization deeper than the finality rule undid it.
+to PROPOSED when such a reorganization undid it.
 
 Rows: ``tx.reserved``, ``tx.signed`` (once per fee level, every hash kept), ``tx.mined``, ``tx.reorged``,
-``tx.reverted``, ``tx.final``, ``tx.foreign``.
+``tx.reverted``, ``tx.final``, ``tx.foreign``; ``unit.adopted`` where it names an action.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from chains.evm.transaction import Fees
 
 __all__ = ["Attempt", "Mined", "Stage", "TxState", "apply", "fold", "not_taken_back"]
 
-Stage = Literal["planned", "proposed", "reserved", "signed", "mined", "final", "reverted", "foreign"]
+Stage = Literal["planned", "proposed", "reserved", "signed", "mined", "final", "reverted", "foreign", "adopted"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class TxState:
     @property
     def settled(self) -> bool:
         """Nothing more can happen to it by itself."""
-        return self.stage in {"final", "reverted", "foreign"}
+        return self.stage in {"final", "reverted", "foreign", "adopted"}
 
 
 def apply(state: TxState, row: Row) -> TxState:
@@ -105,18 +109,16 @@ def apply(state: TxState, row: Row) -> TxState:
             return replace(state, stage="signed", mined=None)
         case "tx.reverted":
             return replace(state, stage="reverted", mined=Mined.from_json(data), reason=data["reason"])
-        case "tx.final":
+        case "tx.final" | "proposal.executed":
             return replace(state, stage="final", mined=Mined.from_json(data))
         case "tx.foreign":
             return replace(state, stage="foreign", reason=data["reason"])
-        case "proposal.made":
-            return replace(state, stage="proposed")
+        case "unit.adopted":
+            return replace(state, stage="adopted")
+        case "proposal.made" | "proposal.reorged":
+            return replace(state, stage="proposed", mined=None)
         case "proposal.superseded":
             return replace(state, stage="planned")
-        case "proposal.executed":
-            return replace(state, stage="final", mined=Mined.from_json(data))
-        case "proposal.reorged":
-            return replace(state, stage="proposed", mined=None)
     return state
 
 
@@ -124,7 +126,7 @@ def fold(rows: Iterable[Row], plan: str) -> dict[str, TxState]:
     """The state of every action of the plan with this digest that the journal speaks of."""
     states: dict[str, TxState] = {}
     for row in rows:
-        if row.kind.startswith("tx.") and row.data["plan"] == plan:
+        if (row.kind.startswith("tx.") or _adopts_action(row)) and row.data["plan"] == plan:
             action = row.data["action"]
             states[action] = apply(states.get(action, TxState(action)), row)
         elif row.kind.startswith("proposal.") and row.data["plan"] == plan:
@@ -151,3 +153,8 @@ def not_taken_back(rows: Sequence[Row]) -> list[Row]:
                     continue
         kept.append(row)
     return kept[::-1]
+
+
+def _adopts_action(row: Row) -> bool:
+    """Most adoptions are made before a plan is sent, of whole units; this one takes the place of a transaction."""
+    return row.kind == "unit.adopted" and "action" in row.data

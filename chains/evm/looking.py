@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from chains.errors import Resumable
 from chains.evm.actions import EvmPlan
 from chains.evm.lifecycle import TxState
 from chains.evm.node import Head, block_hash, quantity
-from chains.evm.reconcile import Receipt, Seen
+from chains.evm.receipts import Receipts, read_receipts
+from chains.evm.reconcile import Seen
 from chains.rpc import Rpc
 
-__all__ = ["ChainChanged", "Finality", "confirmed_by_another", "look"]
+__all__ = ["ChainChanged", "Finality", "Looking"]
 
 Finality = int | str
 """A number of confirmations (1 = the block it is in), or a block tag: ``latest``, ``safe``, ``finalized``."""
@@ -24,112 +26,73 @@ class ChainChanged(Resumable):
     code = "SHIP-E25"
 
 
-def look(rpc: Rpc, plan: EvmPlan, states: Iterable[TxState], finality: Finality) -> Seen | None:
-    """Read everything ``reconcile`` needs, in two batches; ``None`` when the answers make no sense.
+@dataclass
+class Looking:
+    """Looks again and again; remembers only how far the blocks were read."""
 
-    Raises ``ChainChanged`` and ``RpcDown``.
-    """
-    waiting = [s for s in states if s.stage in {"signed", "mined"}]
-    hashes = [a.hash for s in waiting for a in s.attempts]
-    pending = [s.attempts[-1].hash for s in waiting if s.stage == "signed"]
-    tag = finality if isinstance(finality, str) else "latest"
-    requests: list[tuple[str, list[Any]]] = [
-        ("eth_chainId", []),
-        ("eth_getBlockByNumber", ["latest", False]),
-        ("eth_getBlockByNumber", [tag, False]),
-        ("eth_getTransactionCount", [plan.deployer, "latest"]),
-    ]
-    requests += [("eth_getTransactionReceipt", [h]) for h in hashes]
-    requests += [("eth_getTransactionByHash", [h]) for h in pending]
-    answers = rpc.read_all(requests)
-    try:
-        chain_id, head, nonce = quantity(answers[0]), Head.from_rpc(answers[1]), quantity(answers[3])
-        final_number = Head.from_rpc(answers[2]).number if isinstance(answers[2], dict) else -1
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-    if chain_id != plan.chain["id"]:
+    rpc: Rpc
+    plan: EvmPlan
+    finality: Finality
+    receipts: Receipts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.receipts = Receipts(self.rpc)
+
+    def look(self, states: Iterable[TxState], overdue: Collection[str] = ()) -> Seen | None:
+        """Read everything ``reconcile`` needs, in two batches; ``None`` when the answers make no sense.
+
+        Whether a pool knows a transaction matters for the ``overdue`` actions only, and is asked for these.
+
+        Which chain it is comes first in the same batch: nothing is signed for another. Raises ``ChainChanged``, ``RpcDown``.
+        """
+        waiting = [s for s in states if s.stage in {"signed", "mined"}]
+        pending = [s.attempts[-1].hash for s in waiting if s.stage == "signed" and s.action in overdue]
+        hashes = self.receipts.at_once(waiting)
+        tag = self.finality if isinstance(self.finality, str) else "latest"
+        requests: list[tuple[str, list[Any]]] = [
+            ("eth_chainId", []),
+            ("eth_getBlockByNumber", ["0x0", False]),
+            ("eth_getBlockByNumber", ["latest", False]),
+            ("eth_getBlockByNumber", [tag, False]),
+            ("eth_getTransactionCount", [self.plan.deployer, "latest"]),
+        ]
+        requests += [("eth_getTransactionByHash", [h]) for h in pending]
+        requests += [("eth_getTransactionReceipt", [h]) for h in hashes]
+        answers: list[Any] = self.rpc.read_all(requests)
+        try:
+            chain_id, genesis = quantity(answers[0]), block_hash(answers[1]["hash"])
+            head, nonce = Head.from_rpc(answers[2]), quantity(answers[4])
+            final_number = Head.from_rpc(answers[3]).number if isinstance(answers[3], dict) else -1
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+        self._same_chain(chain_id, genesis)
+        if isinstance(self.finality, int):
+            final_number = head.number - self.finality + 1
+        pooled = frozenset(h for h, t in zip(pending, answers[5:], strict=False) if isinstance(t, dict))
+        known = read_receipts(hashes, answers[5 + len(pending) :]) if hashes else None
+        receipts, canonical = self.receipts.of(waiting, known, head.number, nonce)
+        return Seen(nonce, head.number, final_number, receipts, pooled, canonical, self.rpc.answered_by, head)
+
+    def confirm_chain(self) -> bool:
+        """Whether the endpoint says that it serves the plan's chain. Raises ``ChainChanged`` where it says otherwise."""
+        answers: list[Any] = self.rpc.read_all([("eth_chainId", []), ("eth_getBlockByNumber", ["0x0", False])])
+        try:
+            chain_id, genesis = quantity(answers[0]), block_hash(answers[1]["hash"])
+        except (ValueError, KeyError, TypeError):
+            return False
+        self._same_chain(chain_id, genesis)
+        return True
+
+    def _same_chain(self, chain_id: int, genesis: str) -> None:
+        wanted = self.plan.chain
+        if chain_id != wanted["id"]:
+            problem = f"the endpoint now serves chain {chain_id} instead of {wanted['id']}"
+        elif genesis != wanted["genesis_hash"].lower():
+            problem = f"the endpoint now serves another chain {chain_id}, with the genesis block {genesis}"
+        else:
+            return
         raise ChainChanged(
-            f"the endpoint now serves chain {chain_id} instead of {plan.chain['id']}",
+            problem,
             done="Nothing was signed for the other chain.",
             remedy="Correct the endpoint, then run the same command again.",
         )
-    if isinstance(finality, int):
-        final_number = head.number - finality + 1
-    receipts = _receipts(hashes, answers[4:])
-    numbers = {r.mined.block_number for r in receipts.values()}
-    numbers |= {s.mined.block_number for s in waiting if s.mined}
-    pooled = frozenset(h for h, t in zip(pending, answers[4 + len(hashes) :], strict=True) if isinstance(t, dict))
-    canonical = _canonical(rpc, sorted(numbers))
-    return Seen(nonce, head.number, final_number, receipts, pooled, canonical, rpc.answered_by)
-
-
-def confirmed_by_another(
-    rpc: Rpc, mined: Sequence[Receipt], finality: Finality | None, *, than: str
-) -> tuple[set[str], str]:
-    """``(hashes of the transactions a second provider confirms, what it says of the others)``, in one batch.
-
-    Confirmed is a transaction whose block the other provider has as canonical at that number, with a receipt of the
-    same outcome in it, and (with ``finality``) final by its own count. With three providers any second word will do.
-    """
-    tag = finality if isinstance(finality, str) else "latest"
-    requests: list[tuple[str, list[Any]]] = [("eth_getBlockByNumber", [tag, False])]
-    for one in (receipt.mined for receipt in mined):
-        requests += [
-            ("eth_getBlockByNumber", [hex(one.block_number), False]),
-            ("eth_getTransactionReceipt", [one.hash]),
-        ]
-    confirmed: set[str] = set()
-    hint = "no second provider answers"
-    for label, answers in rpc.second_words(requests, than=than):
-        try:
-            final_number = Head.from_rpc(answers[0]).number
-        except (ValueError, KeyError, TypeError):
-            hint = f"{label} knows no {tag} block"
-            continue
-        final_number -= finality - 1 if isinstance(finality, int) else 0
-        for position, wanted in enumerate(mined):
-            one = wanted.mined
-            block, receipt = answers[1 + 2 * position : 3 + 2 * position]
-            problem = _differs(wanted, block, receipt)
-            if problem is None and finality is not None and one.block_number > final_number:
-                problem = f"does not hold block {one.block_number} for final yet"
-            if problem is None:
-                confirmed.add(one.hash)
-            elif one.hash not in confirmed:
-                hint = f"{label} {problem}"
-        if len(confirmed) == len({wanted.mined.hash for wanted in mined}):
-            break
-    return confirmed, hint
-
-
-def _differs(wanted: Receipt, block: Any, receipt: Any) -> str | None:
-    """What another provider says otherwise about a transaction, or ``None``."""
-    mined = wanted.mined
-    try:
-        hash_there = block_hash(block["hash"]) if quantity(block["number"]) == mined.block_number else ""
-    except (ValueError, KeyError, TypeError):
-        return f"does not have block {mined.block_number} yet"
-    if hash_there != mined.block_hash:
-        return f"has another block {mined.block_number}: the providers disagree"
-    there = Receipt.from_rpc(mined.hash, receipt)
-    if there is None or (there.mined.block_hash, there.succeeded) != (mined.block_hash, wanted.succeeded):
-        return f"shows no such receipt of {mined.hash} in block {mined.block_number}"
-    return None
-
-
-def _receipts(hashes: Iterable[str], answers: Iterable[Any]) -> dict[str, Receipt]:
-    read = {h: Receipt.from_rpc(h, answer) for h, answer in zip(hashes, answers, strict=False)}
-    return {h: receipt for h, receipt in read.items() if receipt is not None}
-
-
-def _canonical(rpc: Rpc, numbers: list[int]) -> dict[int, str]:
-    """The hash of the block at each height, where the node has one and it is the one asked for."""
-    found = {}
-    blocks: list[Any] = rpc.read_all([("eth_getBlockByNumber", [hex(n), False]) for n in numbers])
-    for number, block in zip(numbers, blocks, strict=True):
-        try:
-            if quantity(block["number"]) == number:
-                found[number] = block_hash(block["hash"])
-        except (ValueError, KeyError, TypeError):
-            continue
-    return found

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from chains.evm.l1_fee import operator_fee_wei
 from chains.evm.lifecycle import Mined, TxState
-from chains.evm.node import block_hash, quantity
+from chains.evm.node import Head, block_hash, quantity
 
 __all__ = ["Decision", "Receipt", "Seen", "reconcile"]
 
@@ -62,7 +62,7 @@ class Seen:
 
     ``receipts`` maps transaction hashes to receipts (absent: none was given), ``pooled`` holds hashes a node knows as
     pending, ``canonical`` maps block numbers to the hash of the canonical block where the node has one. ``provider`` is
-    who said what is canonical.
+    who said what is canonical, ``head`` the newest block's header.
     """
 
     nonce: int
@@ -72,6 +72,7 @@ class Seen:
     pooled: frozenset[str]
     canonical: Mapping[int, str]
     provider: str = ""
+    head: Head | None = None
 
 
 def reconcile(

@@ -19,15 +19,18 @@ from chains.base import Clock, Journal, Progress
 from chains.evm.actions import Action, EvmPlan
 from chains.evm.fees import FeeCaps
 from chains.evm.lifecycle import TxState
-from chains.evm.looking import look
+from chains.evm.looking import Looking
 from chains.evm.node import data_or_nothing
 from chains.evm.reconcile import Decision, Seen, reconcile
 from chains.evm.sending.book import Book, Entry
 from chains.evm.sending.concluding import Concluding
 from chains.evm.sending.doubts import Doubts
 from chains.evm.sending.errors import NotReady, SignerMismatch, halted, pending
+from chains.evm.sending.pacing import Pace
+from chains.evm.sending.rechecking import reopen_what_is_gone
 from chains.evm.sending.settings import Prove, SendSettings, TransactionSigner
 from chains.evm.sending.signing import Signing
+from chains.evm.sending.taken import Taken
 from chains.rpc import Request, Rpc, RpcFault
 
 __all__ = ["SendSettings", "Sender", "TransactionSigner"]
@@ -53,6 +56,7 @@ class Sender:
     _sent_at_s: dict[str, float] = field(default_factory=dict)
     _offered_at_s: dict[str, float] = field(default_factory=dict)
     _handed: set[str] = field(default_factory=set)
+    _looked_s: float = 0.0
 
     def __post_init__(self) -> None:
         self._book = Book(self.journal, self.progress, self.plan, self.digest)
@@ -71,26 +75,40 @@ class Sender:
         book, settings = self._book, self.settings
         self._signing = Signing(self.rpc, book, self.signer, self.clock, self.caps, settings.legacy_fees)
         self._doubts = Doubts(self.rpc, book, self.clock, settings, self.prove)
-        self._concluding = Concluding(self.rpc, book, self.clock, settings, self._doubts, self.abis)
+        self._taken = Taken(self.rpc, book, settings, self._doubts)
+        self._concluding = Concluding(self.rpc, book, self.clock, settings, self._doubts, self._taken, self.abis)
+        looking = Looking(self.rpc, self.plan, settings.finality)
         book.read()
+        reopen_what_is_gone(looking, book, self.clock, settings)
         for state in book.states.values():
-            if state.stage == "final":
-                self.progress.item(state.action, "final", "from an earlier run")
+            if state.stage in {"final", "adopted"}:
+                self.progress.item(state.action, state.stage, "from an earlier run")
+        failed = [a for a in self.plan.actions if book.states[a.id].stage == "reverted"]
+        pace = Pace(settings.poll_s)
         moved_s = self.clock.monotonic_s()
         while not book.finished:
-            seen = look(self.rpc, self.plan, book.states.values(), settings.finality)
+            self._looked_s = self.clock.monotonic_s()
+            seen = looking.look(book.states.values(), self._overdue())
+            if seen is not None:
+                pace.saw(seen.head, self._looked_s)
+                failed = self._concluding.failed_before(failed, seen)
             if seen is not None and self._turn(seen):
                 moved_s = self.clock.monotonic_s()
                 if book.finished:
                     break
-            if book.halting and not book.under_way:
+            if book.halting and not book.under_way and not failed:
                 raise halted(self.plan, book.states.values())
             if self.clock.monotonic_s() - moved_s > settings.wait_s:
                 if book.halting:
                     raise halted(self.plan, book.states.values())
                 raise pending(settings.wait_s, book.under_way, book.hint)
-            self.clock.sleep_s(settings.poll_s)
+            blocks_alone = seen is not None and bool(book.under_way) and not failed and self._waits_for_blocks_alone()
+            self.clock.sleep_s(pace.pause_s(self.clock.monotonic_s()) if blocks_alone else settings.poll_s)
         return book.states
+
+    def _waits_for_blocks_alone(self) -> bool:
+        """Whether nothing but a new block can bring the plan forward: no doubt, no second word, nobody who releases."""
+        return self.may_sign is None and not self._doubts.any and not self._concluding.open
 
     def _turn(self, seen: Seen) -> bool:
         """Act on every transaction once; whether the plan moved on (a resend or a replacement moves nothing)."""
@@ -101,7 +119,7 @@ class Sender:
         again = failing = False
         conclusions: list[tuple[Action, Decision]] = []
         for action, decision in self._decisions(seen):
-            if decision.verdict != "ask_foreign":
+            if decision.verdict in {"wait", "send", "replace"}:
                 self._doubts.clear(action)
             match decision.verdict:
                 case "finalize" | "reverted":
@@ -117,7 +135,7 @@ class Sender:
                     self._doubts.foreign(action)
         outbox += self._signing.replacements(replaced)
         if not failing:
-            fresh = self._signing.sign(self._signable(seen))
+            fresh = self._signing.sign(self._taken.before_signing(self._signable(seen), seen))
             outbox += fresh
             moved |= bool(fresh)
         self._send(outbox, again=again)
@@ -149,7 +167,7 @@ class Sender:
         for action in self.plan.actions:
             if self.states[action.id].stage not in {"planned", "reserved"}:
                 continue
-            if not self._may_sign(action, seen, self._book.in_flight + len(chosen)):
+            if not self._may_sign(action, seen, chosen):
                 break
             chosen.append(action)
         return chosen
@@ -164,12 +182,19 @@ class Sender:
             stuck_after_s=self.settings.stuck_after_s,
         )
 
-    def _since_s(self, times_s: Mapping[str, float], action: Action) -> float | None:
-        at_s = times_s.get(action.id)
-        return None if at_s is None else self.clock.monotonic_s() - at_s
+    def _overdue(self) -> set[str]:
+        """Those that would be sent again if no pool knew them."""
+        after_s = self.settings.resend_after_s
+        return {name for name, at_s in self._sent_at_s.items() if self._looked_s - at_s >= after_s}
 
-    def _may_sign(self, action: Action, seen: Seen, in_flight: int) -> bool:
-        if self._book.halting or in_flight >= self.settings.window:
+    def _since_s(self, times_s: Mapping[str, float], action: Action) -> float | None:
+        """By the time of the look: what was not overdue then was not looked for in a pool."""
+        at_s = times_s.get(action.id)
+        return None if at_s is None else self._looked_s - at_s
+
+    def _may_sign(self, action: Action, seen: Seen, chosen: Sequence[Action]) -> bool:
+        in_flight = self._book.in_flight + len(chosen)
+        if self._book.halting or in_flight >= self.settings.window or not self._gas_fits(action, seen, chosen):
             return False
         if self.may_sign is not None and not self.may_sign(action):
             return False
@@ -190,6 +215,14 @@ class Sender:
                 remedy="Run the same command again when it is.",
             )
         return True
+
+    def _gas_fits(self, action: Action, seen: Seen, chosen: Sequence[Action]) -> bool:
+        """Whether what is in flight fits into the next blocks: a pool drops what waits behind several full ones."""
+        flying = [a for a in self.plan.actions if self.states[a.id].stage == "signed"] + list(chosen)
+        if not flying or seen.head is None:
+            return True
+        gas = sum(a.gas_limit for a in flying) + action.gas_limit
+        return gas <= self.settings.blocks_in_flight * seen.head.gas_limit
 
     def _send(self, outbox: Sequence[tuple[Action, bytes]], *, again: bool) -> None:
         """Hand the bytes to a node; what no node knew after a first time (``again``) to all of them."""

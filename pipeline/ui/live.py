@@ -15,6 +15,7 @@ from pipeline.manifest.secrets import redact
 __all__ = ["LiveUi"]
 
 _STYLES = {
+    "adopted": "green",
     "final": "green",
     "passed": "green",
     "proven": "green",

@@ -1,7 +1,7 @@
 """The rest of the fault catalogue, on the real engine; where the other numbers are proven stands in the table.
 
     1–9, 11, 14–18, 22, 24   test_sender_faults.py       10, 13                   test_pool.py, test_sender_faults.py
-    12, 19, 23               test_chain.py               20                       test_planner.py, and here
+    12, 19, 23               test_chain.py               20                       test_planner.py, test_taken.py
     21, 51, 57, 67, 72       here                        49–53                    tests/unit/test_journal.py, and here
     54, 56                   tests/unit/test_lock.py     68, 70, 71, 72           tests/unit/test_rpc.py
     69                       tests/unit/manifest/        all at once, by seed     tests/soak
@@ -55,18 +55,6 @@ def proxy(node: Anvil) -> Iterator[FaultProxy]:
 @pytest.fixture
 def rig(node: Anvil, proxy: FaultProxy, tmp_path: Path) -> Rig:
     return Rig(node, proxy, tmp_path / "journal.jsonl").usual()
-
-
-def test_20_code_that_came_to_a_create2_address_after_the_plan_is_left_to_a_person(rig: Rig) -> None:
-    """Somebody sends the same creation to the factory first: ours reverts, and nothing is sent blindly after it."""
-    third = next(action for action in rig.plan.actions if action.kind == "create2")
-    assert third.to
-    rig.node.send(**{"from": OTHER, "to": third.to, "input": "0x" + third.data.hex()})
-    with pytest.raises(ActionReverted) as caught:
-        rig.run(window=1)
-    assert caught.value.exit_code == 4
-    assert "--replan" in caught.value.remedy, "which then adopts it: test_planner.py"
-    assert rig.kinds(third.id)[-1] == "tx.reverted"
 
 
 def test_21_an_initialization_that_was_run_by_somebody_else_halts_for_a_person(
@@ -148,7 +136,7 @@ def test_57_a_wall_clock_a_day_off_changes_nothing_but_the_dates(
 def test_57_a_machine_that_slept_for_a_day_in_mid_run_goes_on_or_stops_resumably(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rig.proxy.add(fp.result(None, "eth_getTransactionReceipt", times=6))
+    rig.proxy.add(fp.result(None, *fp.RECEIPTS, times=6))
     real = SystemClock.monotonic_s
     calls = 0
 

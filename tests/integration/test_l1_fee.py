@@ -21,7 +21,6 @@ from tests.integration.test_chain import chain, plan
 from tests.support import fault_proxy as fp
 from tests.support.anvil import DEPLOYER, Anvil, anvil
 from tests.support.deployment import CHAIN_ID, Rig
-from tests.support.fault_proxy import FaultProxy
 
 OP = "0x420000000000000000000000000000000000000F"
 SCROLL = "0x5300000000000000000000000000000000000002"
@@ -141,14 +140,10 @@ def test_what_a_receipt_says_was_paid_to_the_operator(
 ) -> None:
     """Isthmus scales by a millionth, Jovian by a hundred; only Jovian's receipts carry the footprint's scalar."""
 
-    def operated(proxy: FaultProxy, call: dict[str, Any]) -> Any:
-        receipt = proxy.forward(call)["result"]
-        more = {"operatorFeeScalar": hex(2 * 10**6), "operatorFeeConstant": "0x5", **marker}
-        return {**receipt, **more} if receipt else receipt
-
+    more = {"operatorFeeScalar": hex(2 * 10**6), "operatorFeeConstant": "0x5", **marker}
     with fp.fault_proxy(node.url) as proxy:
         rig = Rig(node, proxy, tmp_path / "j").usual()
-        proxy.add(fp.result(operated, "eth_getTransactionReceipt", times=None))
+        proxy.add(fp.receipts_with(more))
         for state in rig.run().values():
             assert state.mined
             assert state.mined.operator_fee_wei == state.mined.gas_used * times + 5
@@ -157,13 +152,9 @@ def test_what_a_receipt_says_was_paid_to_the_operator(
 
 
 def test_the_fee_in_the_receipts_is_in_the_journal(node: Anvil, tmp_path: Path) -> None:
-    def dear(proxy: FaultProxy, call: dict[str, Any]) -> Any:
-        receipt = proxy.forward(call)["result"]
-        return {**receipt, "l1Fee": hex(77_000)} if receipt else receipt
-
     with fp.fault_proxy(node.url) as proxy:
         rig = Rig(node, proxy, tmp_path / "j").usual()
-        proxy.add(fp.result(dear, "eth_getTransactionReceipt", times=None))
+        proxy.add(fp.receipts_with({"l1Fee": hex(77_000)}))
         states = rig.run()
         for state in states.values():
             assert state.mined

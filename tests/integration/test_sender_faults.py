@@ -108,7 +108,7 @@ def test_8_receipts_withheld_for_long_are_waited_for(rig: Rig) -> None:
 
 
 def test_8_receipts_withheld_for_good_stop_the_run_resumably(rig: Rig) -> None:
-    rig.proxy.add(fp.result(None, "eth_getTransactionReceipt", times=None))
+    rig.proxy.add(fp.result(None, *fp.RECEIPTS, times=None))
     with pytest.raises(StillPending) as caught:
         rig.run(foreign_after_s=0.1, wait_s=1.0)
     assert caught.value.exit_code == 3
@@ -124,7 +124,7 @@ def test_9_a_frozen_nonce_makes_no_second_signature(rig: Rig) -> None:
 def test_9_a_frozen_nonce_and_no_receipts_never_make_another_payload(rig: Rig) -> None:
     rig.proxy.add(
         fp.result(hex(rig.workshop.first), "eth_getTransactionCount", times=None),
-        fp.result(None, "eth_getTransactionReceipt", "eth_getTransactionByHash", times=None),
+        fp.result(None, *fp.RECEIPTS, "eth_getTransactionByHash", times=None),
     )
     with pytest.raises(StillPending):
         rig.run(wait_s=2.0)
@@ -334,7 +334,11 @@ def test_18_what_was_in_flight_behind_a_revert_is_settled_before_the_run_halts(
 
 def test_22_wrong_runtime_code_is_never_final(rig: Rig) -> None:
     first = rig.plan.actions[0].address
-    rig.proxy.add(fp.result(lambda proxy, call: "0x6001", "eth_getCode", times=None))
+
+    def wrong(proxy: FaultProxy, call: dict[str, Any]) -> Any:
+        return "0x6001" if call["params"][0] == first else proxy.forward(call)["result"]
+
+    rig.proxy.add(fp.result(wrong, "eth_getCode", times=None))
     with pytest.raises(WrongCode) as caught:
         rig.run()
     assert caught.value.exit_code == 4
@@ -365,7 +369,7 @@ def test_14_a_receipt_that_is_merely_gone_is_no_reorg(rig: Rig) -> None:
     with pytest.raises(StillPending):
         rig.run(finality=50, wait_s=0.3)
     rows = len(rig.rows())
-    rig.proxy.add(fp.result(None, "eth_getTransactionReceipt", times=None, chance=0.5))
+    rig.proxy.add(fp.result(None, *fp.RECEIPTS, times=None, chance=0.5))
     with pytest.raises(StillPending):
         rig.run(finality=50, wait_s=1.0)
     assert len(rig.rows()) == rows

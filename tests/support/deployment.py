@@ -67,7 +67,7 @@ def make_sender(
     identity = ChainIdentity("test", CHAIN_ID, plan.chain["genesis_hash"], "ether", 0.0)
     policy = EvmPolicy(caps, chosen["finality"], chosen["window"], 20, chosen["wait_s"])
     chain = EvmChain(rpc, identity, policy, SystemClock(), Quiet())
-    signer = EvmSigner(LocalKey(KEY, "development"), PlanPolicy.of(plan))
+    signer = EvmSigner(chosen.pop("backend", LocalKey(KEY, "development")), PlanPolicy.of(plan))
     sender = chain.sender(plan, digest, journal, signer, workshop.source)
     sender.settings = replace(sender.settings, **chosen)
     return sender

@@ -22,6 +22,7 @@ from typing import Any
 from chains.evm.address import keccak256
 
 SEND = "eth_sendRawTransaction"
+RECEIPTS = ("eth_getTransactionReceipt", "eth_getBlockReceipts")
 Call = dict[str, Any]
 Answer = dict[str, Any]
 
@@ -218,6 +219,19 @@ def result(value: Any, *methods: str, times: int | None = 1, chance: float = 1.0
     return Rule("result", methods, act, times, chance, after)
 
 
+def receipts_with(fields: dict[str, str], times: int | None = None) -> Rule:
+    """Receipts in which some fields say something else, however they are asked for."""
+
+    def act(proxy: FaultProxy, call: Call) -> Answer:
+        answer = proxy.forward(call)
+        receipts = answer["result"] if isinstance(answer["result"], list) else [answer["result"]]
+        for receipt in (one for one in receipts if one):
+            receipt.update(fields)
+        return answer
+
+    return Rule("receipts with other fields", RECEIPTS, act, times)
+
+
 def receipts_null(seconds: float) -> Rule:
     """No receipts for some seconds from the first time one is asked for."""
     first: list[float] = []
@@ -226,7 +240,7 @@ def receipts_null(seconds: float) -> Rule:
         first[:] = first or [time.monotonic()]
         return ok(call, None) if time.monotonic() - first[0] < seconds else proxy.forward(call)
 
-    return Rule("receipts null", ("eth_getTransactionReceipt",), act, None)
+    return Rule("receipts null", RECEIPTS, act, None)
 
 
 def stale_head(blocks: int, times: int | None = None) -> Rule:
@@ -284,7 +298,7 @@ def storm(seed_share: float = 0.15) -> list[Rule]:
         duplicate(SEND, times=None, chance=seed_share),
         rpc_error(-32000, "nonce too low", SEND, forwarded=True, times=None, chance=seed_share),
         rpc_error(-32000, "already known", SEND, times=None, chance=seed_share),
-        result(None, "eth_getTransactionReceipt", times=None, chance=seed_share),
+        result(None, *RECEIPTS, times=None, chance=seed_share),
     ]
 
 

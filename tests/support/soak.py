@@ -71,7 +71,7 @@ def _rules(choice: random.Random) -> list[Rule]:
         lambda: fp.rpc_error(-32000, "already known", SEND, forwarded=choice.random() < 0.5, **some(0.4)),
         lambda: fp.swallow(**some(0.5)),
         lambda: fp.duplicate(SEND, **some(0.5)),
-        lambda: fp.result(None, "eth_getTransactionReceipt", **some(0.5)),
+        lambda: fp.result(None, *fp.RECEIPTS, **some(0.5)),
         lambda: fp.result(None, "eth_getTransactionByHash", **some(0.5)),
         lambda: fp.result(frozen, "eth_getTransactionCount", **some(0.5)),
         lambda: fp.result("0x", "eth_getCode", **some(0.3)),

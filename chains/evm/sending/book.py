@@ -50,7 +50,7 @@ class Book:
 
     @property
     def finished(self) -> bool:
-        return all(s.stage == "final" for s in self.states.values())
+        return all(s.stage in {"final", "adopted"} for s in self.states.values())
 
     @property
     def halting(self) -> bool:

@@ -10,13 +10,14 @@ from chains.base import Clock
 from chains.evm.actions import Action
 from chains.evm.address import keccak256
 from chains.evm.lifecycle import Mined
-from chains.evm.looking import confirmed_by_another
 from chains.evm.node import data_or_nothing
 from chains.evm.reconcile import Decision, Receipt, Seen
+from chains.evm.second_word import confirmed_by_another
 from chains.evm.sending.book import Book, Entry
 from chains.evm.sending.doubts import Doubts, code_places
 from chains.evm.sending.reasons import why_it_failed
 from chains.evm.sending.settings import SendSettings
+from chains.evm.sending.taken import Taken
 from chains.rpc import Rpc
 
 __all__ = ["Concluding"]
@@ -26,32 +27,52 @@ Concluded = tuple[Action, Decision]
 
 @dataclass
 class Concluding:
-    """``abis`` name the errors a failure may carry."""
+    """``abis`` name the errors a failure may carry. ``open``: something looked settled and lacks a second word."""
 
     rpc: Rpc
     book: Book
     clock: Clock
     settings: SendSettings
     doubts: Doubts
+    taken: Taken
     abis: Sequence[Sequence[Mapping[str, Any]]] = ()
+    open: bool = False
     _said_since_s: dict[tuple[str, str, str], float] = field(default_factory=dict)
 
     def conclude(self, conclusions: Sequence[Concluded], seen: Seen) -> bool:
         """Hold what looks final or failed against a second word, then write it down; whether anything was."""
+        self.open = False
         if not conclusions:
             return False
-        moved = False
-        landed: list[tuple[Action, Mined]] = []
-        for action, decision in self._agreed(conclusions, seen):
-            assert decision.mined
-            if decision.verdict == "finalize":
-                landed.append((action, decision.mined))
-                continue
-            reason = why_it_failed(self.rpc, self.book.plan.deployer, action, decision.mined, self.abis)
-            self.doubts.clear(action)
-            self.book.write("tx.reverted", action, {**decision.mined.to_json(), "reason": reason})
-            moved = True
-        return self._finalize(landed) or moved
+        agreed = self._agreed(conclusions, seen)
+        self.open = len(agreed) < len(conclusions)
+        failed = [self._failed(a, d.mined, seen) for a, d in agreed if d.verdict == "reverted" and d.mined]
+        moved = self._finalize([(a, d.mined) for a, d in agreed if d.verdict == "finalize" and d.mined])
+        return any(failed) or moved
+
+    def _failed(self, action: Action, mined: Mined, seen: Seen) -> bool:
+        """Write down that it failed; adopted if it did because the contract was there. ``False``: not certain yet."""
+        adoption = self.taken.after_failure(action, mined, seen)
+        if adoption == "wait":
+            self.open = True
+            return False
+        reason = why_it_failed(self.rpc, self.book.plan.deployer, action, mined, self.abis)
+        self.doubts.clear(action)
+        row: Entry = ("tx.reverted", action, {**mined.to_json(), "reason": reason})
+        self.book.write_all([row] if adoption == "no" else [row, adoption])
+        return True
+
+    def failed_before(self, actions: Sequence[Action], seen: Seen) -> list[Action]:
+        """Of creations that an earlier run saw fail, adopt those whose contract is there. Those not certain yet."""
+        left = []
+        for action in actions:
+            mined = self.book.states[action.id].mined
+            adoption = self.taken.after_failure(action, mined, seen) if mined else "no"
+            if adoption == "wait":
+                left.append(action)
+            elif adoption != "no":
+                self.book.write_all([adoption])
+        return left
 
     def _agreed(self, conclusions: Sequence[Concluded], seen: Seen) -> list[Concluded]:
         """Those a second provider confirms; with one provider, those it has been saying for long enough."""

@@ -35,7 +35,12 @@ class Doubts:
     def clear(self, action: Action) -> None:
         self._since_s.pop(action.id, None)
 
-    def _lasts(self, action: Action, for_s: float) -> bool:
+    @property
+    def any(self) -> bool:
+        return bool(self._since_s)
+
+    def lasts(self, action: Action, for_s: float) -> bool:
+        """Whether a doubt about the action has been there for so long; it begins with the first time this is asked."""
         now_s = self.clock.monotonic_s()
         return now_s - self._since_s.setdefault(action.id, now_s) >= for_s
 
@@ -44,7 +49,7 @@ class Doubts:
 
         A missing receipt alone proves nothing: a node may withhold it for as long as it likes.
         """
-        if not self._lasts(action, self.settings.foreign_after_s):
+        if not self.lasts(action, self.settings.foreign_after_s):
             return
         self.clear(action)
         plan = self.book.plan
@@ -70,7 +75,7 @@ class Doubts:
         """What the action put on the chain is not what it should be. Raises ``WrongCode`` when every endpoint that
         answers shows the same."""
         self.book.hint = f"{action.id}: {problem}"
-        if not self._lasts(action, self.settings.foreign_after_s):
+        if not self.lasts(action, self.settings.foreign_after_s):
             return
         places = code_places(action)
         shown = [self.rpc.ask_each("eth_getCode", [place, "latest"]) for place in places]
@@ -110,7 +115,7 @@ class Doubts:
         if in_flight or other.unsure:
             self.clear(action)
             return False
-        if not self._lasts(action, self.settings.resend_after_s):
+        if not self.lasts(action, self.settings.resend_after_s):
             return False
         raise ReadChanged(
             f"{action.id}: {other}",

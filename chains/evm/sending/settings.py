@@ -26,7 +26,7 @@ class TransactionSigner(Protocol):
 class SendSettings:
     """Pace and patience; all ``_s`` are seconds.
 
-    ``window`` transactions may be in flight. A transaction is sent again ``resend_after_s`` after no node knows it,
+    ``window`` transactions may be in flight, with no more gas than ``blocks_in_flight`` blocks hold. A transaction is sent again ``resend_after_s`` after no node knows it,
     replaced with higher fees after ``stuck_after_s``. What only a person can settle (a nonce used by another
     transaction, wrong code) must be seen for ``foreign_after_s``, and then shown by every endpoint that answers. A
     single provider's word that something is final or failed must last ``second_look_s``; where there are two, the second
@@ -35,6 +35,7 @@ class SendSettings:
 
     finality: Finality
     window: int = 16
+    blocks_in_flight: int = 2
     wait_s: float = 300.0
     poll_s: float = 1.0
     resend_after_s: float = 6.0
