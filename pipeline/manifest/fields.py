@@ -209,7 +209,9 @@ def check_address(value: str) -> str:
     return checksum(value)
 
 
-Address = Annotated[str, AfterValidator(check_address), WithJsonSchema({"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$"})]
+Address = Annotated[
+    str, AfterValidator(check_address), WithJsonSchema({"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$"})
+]
 
 
 def _hex_hash(value: str) -> str:
