@@ -35,7 +35,7 @@ def second_look(plan: Plan, bundle: Bundle) -> list[str]:
         sender = action.by or body.deployer
         try:
             reading = read_transaction(read_unsigned(unsigned.payload()), sender.lower(), contracts)
-            field = difference(written, reading, contracts)
+            field = difference(written, reading)
         except ValueError as error:
             raise _disagree(action.id, f"its bytes cannot be read a second time ({error})") from error
         if field is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chains.evm.hashing import keccak256
-from pipeline.second_reader.contracts import Argument, Contracts, Invocation, read_arguments
+from pipeline.second_reader.contracts import Argument, Invocation, read_arguments
 from pipeline.second_reader.reading import Call, Deployed, Reading
 
 __all__ = ["difference", "lines"]
@@ -17,7 +17,7 @@ Shown = tuple[tuple[str, str, Any], ...]
 """Name, type and value of each argument."""
 
 
-def difference(shown: Mapping[str, Any], reading: Reading, contracts: Contracts) -> str | None:
+def difference(shown: Mapping[str, Any], reading: Reading) -> str | None:
     """The field of the plan's action ``shown`` (as in the plan's file) that the bytes contradict, or nothing."""
     unsigned = reading.unsigned
     plain = {
@@ -35,7 +35,9 @@ def difference(shown: Mapping[str, Any], reading: Reading, contracts: Contracts)
     if reading.deployed is not None:
         return _deployment(shown, reading.deployed)
     assert reading.call is not None
-    return _Calls(shown, reading.call, contracts).difference()
+    if shown["needs_code"] and reading.call.to not in shown["needs_code"]:
+        return "to"
+    return _Calls(shown, reading.call).difference()
 
 
 def _deployment(shown: Mapping[str, Any], deployed: Deployed) -> str | None:
@@ -61,7 +63,6 @@ class _Calls:
 
     shown: Mapping[str, Any]
     call: Call
-    contracts: Contracts
 
     def difference(self) -> str | None:
         checks = {"args": self._args(), "title": self._title(), "effect": self._effect()}

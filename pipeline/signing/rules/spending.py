@@ -39,10 +39,12 @@ class Account:
 
     def release(self, request: Request) -> list[Spend]:
         """Every spend of the plan with ``request`` in it."""
+        self.ledger.update()
         return self._with(request, self.ledger.of_plan(self.plan))
 
     def day(self, request: Request) -> list[Spend]:
         """Every spend of the last 24 hours, of all plans, with ``request`` in it."""
+        self.ledger.update()
         return self._with(request, self.ledger.since(self.now_s() - DAY_S))
 
     def _with(self, request: Request, signed: Iterable[tuple[Key, Spend]]) -> list[Spend]:
