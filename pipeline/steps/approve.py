@@ -7,6 +7,8 @@ from pathlib import Path
 
 from chains.errors import Refused
 from pipeline.approvals.required import enough_approvals
+from pipeline.approvals.second_look import second_look
+from pipeline.bundle import Bundle
 from pipeline.plan import Plan, save_plan
 from pipeline.plan_text import render_plan
 from pipeline.session import Session
@@ -29,10 +31,12 @@ class Approved:
 
 @dataclass(frozen=True)
 class Approve:
-    """Shows the plan, asks, and writes the accepted plan and its row before anything is signed."""
+    """Shows the plan, once its bytes were read a second time and say the same; asks; and writes the accepted plan and
+    its row before anything is signed."""
 
     session: Session
     plan: Plan
+    bundle: Bundle
     gates: tuple[dict[str, object], ...]
     yes: bool
     saved: Path | None = None
@@ -40,6 +44,7 @@ class Approve:
     title: str = "approving"
 
     def run(self) -> Approved:
+        second_look(self.plan, self.bundle)
         self.session.ui.block(render_plan(self.plan, self.session.chain.identity.currency))
         signed = enough_approvals(self.session, self.plan, self.saved, self.approvals)
         by = ", ".join(signed.names) if signed is not None else self._by()
