@@ -23,6 +23,7 @@ from pipeline.signing.guard import Guard, GuardedPolicy
 from pipeline.signing.guarding import guard_for, to_come
 from pipeline.signing.opening import open_backend
 from pipeline.signing.policy import PlanPolicy
+from pipeline.signing.with_reservations import DecidingJournal
 
 if TYPE_CHECKING:
     from pipeline.rpc_signer import ScriptServer
@@ -101,7 +102,8 @@ class Deploy:
         states = fold_proposals(journal.rows, self.plan.digest)
         policy = GuardedPolicy(CarriedPolicy(self.plan.body, PlanPolicy.of(body), states), guard)
         signer = EvmSigner(guard.backend, policy)
-        sender = self.session.chain.sender(body, self.plan.digest, journal, signer, self.bundle.artifact)
+        deciding = DecidingJournal(journal, body, signer)
+        sender = self.session.chain.sender(body, self.plan.digest, deciding, signer, self.bundle.artifact)
         self.senders.append(sender)
         with self.server.serving(sender) if self.server else nullcontext():
             sender.run()

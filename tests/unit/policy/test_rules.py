@@ -40,6 +40,7 @@ from pipeline.signing.rules.spending import (
 from pipeline.signing.safe_tx import SafeTxSigner
 from pipeline.signing.spent import Ledger
 from pipeline.signing.typed import typed_signature
+from pipeline.signing.with_reservations import DecidingJournal
 from tests.support.anvil import DEPLOYER, KEY
 
 TOKEN = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
@@ -301,6 +302,20 @@ def test_decisions_can_be_written_together_ahead(bench: Bench) -> None:
     signer.sign(unsigned(SECOND), SECOND)
     assert len(bench.journal.rows) == 2
     bench.refused("max-cost", CREATE, *rules)
+
+
+def test_decisions_are_on_disk_with_the_reservations_they_are_about(bench: Bench) -> None:
+    signer = bench.signer(CostPerRelease(2 * WORST_WEI, bench.account))
+    journal = DecidingJournal(bench.journal, plan(), signer)
+    about = {"plan": "p" * 64, "chain_id": 31337, "gas_limit": 100_000, "fees": FEES.to_json()}
+    group = [("tx.reserved", {**about, "action": a.id, "nonce": a.nonce}) for a in (CALL, SECOND)]
+    assert [row.kind for row in journal.append_all(group)] == ["tx.reserved"] * 2
+    assert [row.kind for row in bench.journal.rows] == ["tx.reserved"] * 2 + ["policy.decision"] * 2
+    signer.sign(unsigned(CALL), CALL)
+    signer.sign(unsigned(SECOND), SECOND)
+    assert len(journal.rows) == 4
+    signer.sign(unsigned(CALL, fees=Fees(99, 10)), CALL)  # not what was reserved: a decision of its own
+    assert len(journal.rows) == 5
 
 
 def test_what_is_to_come_is_asked_about_before_the_first_signature(bench: Bench) -> None:
