@@ -7,7 +7,6 @@ from pathlib import Path
 
 from chains.errors import Refused
 from pipeline.approvals.required import enough_approvals
-from pipeline.approvals.second_look import second_look
 from pipeline.bundle import Bundle
 from pipeline.plan import Plan, save_plan
 from pipeline.plan_text import render_plan
@@ -44,6 +43,8 @@ class Approve:
     title: str = "approving"
 
     def run(self) -> Approved:
+        from pipeline.approvals.second_look import second_look  # start-up: a run with nothing to do needs none of it
+
         second_look(self.plan, self.bundle)
         self.session.ui.block(render_plan(self.plan, self.session.chain.identity.currency))
         signed = enough_approvals(self.session, self.plan, self.saved, self.approvals)
