@@ -86,7 +86,9 @@ def test_two_of_three_approvals_release_the_vault_and_stand_in_journal_and_recor
     ship = company.ship
     company.plan()
     assert ship.deploy("--plan", "plan.json", "--yes", exit_code=2)["error"]["code"] == "SHIP-A03"
-    shown = company.approve("alice").stdout
+    approved = company.approve("alice")
+    shown = approved.stdout
+    assert PASSWORD not in shown + approved.stderr
     assert "read again from the unsigned bytes alone" in shown
     assert "initialize(address,address,address,address,address)" in shown
     one = ship.deploy("--plan", "plan.json", "--yes", exit_code=2)
