@@ -15,7 +15,8 @@ __all__ = ["DeployOptions"]
 
 @dataclass(frozen=True)
 class DeployOptions:
-    """``saved`` is a plan file to be held to; ``replan`` gives up what an unfinished plan has not yet sent.
+    """``saved`` is a plan file to be held to, ``approvals`` the file of its approvals; ``replan`` gives up what an
+    unfinished plan has not yet sent.
 
     ``together`` are all targets of the run, which are built for at once. With ``serve_port`` forge sends the scripts'
     transactions through a server at that port (``pipeline.rpc_signer``).
@@ -24,6 +25,7 @@ class DeployOptions:
     yes: bool
     password: PasswordSource
     saved: Path | None = None
+    approvals: Path | None = None
     replan: bool = False
     serve_port: int | None = None
     together: tuple[Target, ...] = ()

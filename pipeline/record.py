@@ -74,6 +74,7 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
         "inputs": plan.inputs,
         "signer": plan.body.deployer,
         "approved_by": accepted.data["approved_by"],
+        **({"approvals": accepted.data["approvals"]} if "approvals" in accepted.data else {}),
         "accepted_at": accepted.at,
         "proven_at": proven.at,
         "gates": accepted.data["gates"],

@@ -98,7 +98,7 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
             examined = run(Safety(session, bundle, plan))
             if examined.accepted or session.project.gates.layout is not None:
                 gates.append(examined.to_json(bundle.digest))
-        run(Approve(session, plan, tuple(gates), options.yes))
+        run(Approve(session, plan, bundle, tuple(gates), options.yes, options.saved, options.approvals))
     outcome.plan, outcome.bundle = plan.digest, bundle.digest
     # 6. Every transaction through the journal onto the chain.
     _send(session, plan, bundle, options, outcome, run)

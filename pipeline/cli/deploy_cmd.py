@@ -19,6 +19,11 @@ __all__ = ["command"]
 @click.option(
     "--plan", "saved", type=click.Path(dir_okay=False, path_type=Path), help="Deploy exactly this saved plan."
 )
+@click.option(
+    "--approvals",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The approvals of that plan [default: PLAN.approvals.json beside it].",
+)
 @click.option("--yes", is_flag=True, help="Approve the plan without asking.")
 @click.option("--replan", is_flag=True, help="Give up an unfinished plan and plan the rest from what is on chain.")
 @password_options
@@ -30,6 +35,7 @@ def command(
     chain: str | None,
     everywhere: bool,
     saved: Path | None,
+    approvals: Path | None,
     yes: bool,
     replan: bool,
     password: PasswordOptions,
@@ -52,7 +58,9 @@ def command(
         raise click.UsageError(f"--chain {chain!r} has an empty name in it.")
     if saved is not None and len(names) != 1:
         raise click.UsageError("--plan goes with exactly one target.")
-    options = DeployOptions(yes=yes, password=password, saved=saved, replan=replan)
+    if approvals is not None and saved is None:
+        raise click.UsageError("--approvals goes with --plan.")
+    options = DeployOptions(yes=yes, password=password, saved=saved, approvals=approvals, replan=replan)
     ui = make_ui(as_json=as_json)
     if len(names) == 1:
         from pipeline.deploying import Deployment

@@ -38,6 +38,7 @@ __all__ = [
     "Source",
     "Spec",
     "Url",
+    "check_address",
     "refuse",
 ]
 
@@ -198,7 +199,8 @@ def _salt(value: str) -> str:
 Salt = Annotated[str, AfterValidator(_salt)]
 
 
-def _address(value: str) -> str:
+def check_address(value: str) -> str:
+    """With its checksum; refused unless it is an address."""
     if not re.fullmatch(r"0x[0-9a-fA-F]{40}", value):
         refuse("BadAddress", "This is not an address.", "Write 0x and 40 hex digits, with the EIP-55 checksum.")
     problem = address_problem(value)
@@ -207,7 +209,9 @@ def _address(value: str) -> str:
     return checksum(value)
 
 
-Address = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$"})]
+Address = Annotated[
+    str, AfterValidator(check_address), WithJsonSchema({"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$"})
+]
 
 
 def _hex_hash(value: str) -> str:

@@ -81,7 +81,7 @@ def _type(shape: dict[str, Any], schema: dict[str, Any]) -> str:
     """The type of a field in words, from its JSON Schema."""
     if "$ref" in shape:
         return "table"
-    if shape.get("title") in {"amount", "percentage"}:
+    if shape.get("title") in {"amount", "percentage", "period"}:
         return str(shape["title"])
     if "anyOf" in shape:
         options = [_type(option, schema) for option in shape["anyOf"] if option.get("type") != "null"]
@@ -119,6 +119,8 @@ def _default(field: FieldInfo, shape: dict[str, Any]) -> str:
         return f"`{format_wei(default)}`"
     if shape.get("title") == "percentage":
         return f'`"{default / 100:g}%"`'
+    if shape.get("title") == "period":
+        return f'`"{default // 3_600}h"`'
     shown = str(default).lower() if isinstance(default, bool) else repr(default).replace("'", '"')
     return f"`{shown}`"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chains.chain_data import ChainFacts
-from pipeline.manifest.errors import Contradiction, ForbiddenHost, ManifestInvalid
+from pipeline.manifest.errors import ForbiddenHost, ManifestInvalid
 from pipeline.manifest.overrides import Overridden
+from pipeline.manifest.policy_rules import policy_problems
 from pipeline.manifest.positions import Path
 from pipeline.manifest.references import Scope, resolve
 from pipeline.manifest.secret_names import SCHEMES
@@ -23,7 +24,9 @@ def target_problems(
 ) -> Iterator[ManifestInvalid]:
     """Every problem of the target by itself; whether it gives all parameters is seen when units are made."""
     yield from _hosts(spec, locate)
-    yield from _policy(spec, locate)
+    yield from policy_problems(spec.policy, frozenset(units.spec.contracts), locate)
+    if spec.signer is not None:
+        yield from signer_problems(spec.signer, locate)
     scope = full_scope(spec, chain, units, "", locate)
     for name, value in spec.params.items():
         try:
@@ -65,16 +68,3 @@ def _hosts(spec: TargetSpec, locate: Locate) -> Iterator[ManifestInvalid]:
                 remedy=f'Use another host. If you mean it: [network] allow-hosts = ["{host}"].',
                 where=locate(path),
             )
-
-
-def _policy(spec: TargetSpec, locate: Locate) -> Iterator[ManifestInvalid]:
-    most, priority = spec.policy.max_fee_per_gas, spec.policy.max_priority_fee_per_gas
-    if most is not None and priority is not None and priority > most:
-        yield Contradiction(
-            "max-priority-fee-per-gas is above max-fee-per-gas.",
-            remedy="The priority fee is a part of the fee: lower it.",
-            where=locate(("policy", "max-priority-fee-per-gas")),
-        )
-    if spec.signer is None:
-        return
-    yield from signer_problems(spec.signer, locate)

@@ -8,11 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.manifest.fields import (
-    Amount,
     Argument,
-    BasisPoints,
     Endpoint,
-    Finality,
     HexHash,
     Name,
     Schema1,
@@ -21,6 +18,7 @@ from pipeline.manifest.fields import (
     Url,
     refuse,
 )
+from pipeline.manifest.policy_spec import PolicySpec
 from pipeline.manifest.signer_spec import SignerSpec
 from pipeline.manifest.spec import CheckSpec
 
@@ -28,7 +26,6 @@ __all__ = [
     "ChainSpec",
     "NetworkSpec",
     "OverridesSpec",
-    "PolicySpec",
     "RpcSpec",
     "SafeSpec",
     "TargetSpec",
@@ -66,27 +63,6 @@ class RpcSpec(Spec):
         default=False, description="Whether the public endpoints get a transaction that no relay took."
     )
     timeout_s: int = Field(default=20, ge=1, le=600, description="How long one request may take, in seconds.")
-
-
-class PolicySpec(Spec):
-    """``[policy]``: what may be spent, and when something counts as done."""
-
-    max_fee_per_gas: Amount | None = Field(default=None, description="The most paid per gas.")
-    max_priority_fee_per_gas: Amount | None = Field(default=None, description="The most paid per gas as priority fee.")
-    max_cost: Amount | None = Field(default=None, description="The most one release may cost.")
-    finality: Finality | None = Field(
-        default=None, description="When a block counts as final; the chain's rule otherwise."
-    )
-    approvals: int = Field(default=1, ge=0, le=100, description="How many people must approve the plan.")
-    window: int = Field(default=16, ge=1, le=1_000, description="Transactions in flight at once.")
-    staged: bool = Field(
-        default=False,
-        description="One transaction at a time, each after the one before is mined: for chains that keep no pool.",
-    )
-    gas_margin_bps: BasisPoints = Field(default=2_000, alias="gas-margin", description="Added to simulated gas.")
-    wait_s: int = Field(
-        default=900, ge=1, le=604_800, description="How long to wait for a transaction before stopping, in seconds."
-    )
 
 
 class OverridesSpec(Spec):

@@ -9,7 +9,8 @@ and must be the very transaction that was asked for.
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from chains.errors import Refused
 from chains.evm.actions import Action
@@ -21,6 +22,7 @@ __all__ = [
     "DigestBackend",
     "EvmBackend",
     "EvmSigner",
+    "JournaledPolicy",
     "MessageBackend",
     "PolicyRefused",
     "SignatureRejected",
@@ -99,6 +101,15 @@ class TransactionPolicy(Protocol):
     def allow(self, unsigned: UnsignedTransaction, action: Action) -> None: ...
 
 
+@runtime_checkable
+class JournaledPolicy(TransactionPolicy, Protocol):
+    """A policy that writes its decisions down, and can say them ahead."""
+
+    def ahead(self, batch: Sequence[tuple[UnsignedTransaction, Action]]) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Journal rows of decisions about ``batch``, for whoever writes them before ``allow`` is asked; may be none."""
+        ...
+
+
 class EvmSigner:
     """Signs planned transactions with one backend.
 
@@ -112,6 +123,13 @@ class EvmSigner:
     @property
     def address(self) -> str:
         return self._backend.address
+
+    def decisions(self, batch: Sequence[tuple[UnsignedTransaction, Action]]) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """What the policy allows of ``batch``, as journal rows, up to the first it does not; asks no backend.
+
+        Written together before ``sign``, they cost one fsync; ``sign`` writes what was not.
+        """
+        return self._policy.ahead(batch) if isinstance(self._policy, JournaledPolicy) else ()
 
     def sign(self, unsigned: UnsignedTransaction, action: Action) -> SignedTransaction:
         self._policy.allow(unsigned, action)

@@ -15,10 +15,10 @@ from typing import Any
 
 from chains.errors import Where
 from pipeline.manifest.target import Target
-from pipeline.signing.base import EvmBackend, MessageBackend
+from pipeline.signing.base import EvmBackend, MessageBackend, PolicyRefused
 from pipeline.signing.context import PasswordSource, SignerContext, SignerUnavailable
 
-__all__ = ["BACKENDS", "open_backend", "open_message_backend", "signer_address"]
+__all__ = ["BACKENDS", "open_backend", "open_message_backend", "refuse_weak_backend", "signer_address"]
 
 BACKENDS = {
     "development": "pipeline.signing.development",
@@ -27,6 +27,7 @@ BACKENDS = {
 """Backend → its module, imported only when a target uses it (design §12)."""
 
 _UNPINNED = frozenset({"development", "keystore"})
+_SOFTWARE = frozenset({"development", "keystore"})
 
 
 def _module(target: Target) -> Any:
@@ -55,6 +56,20 @@ def _pinned(context: SignerContext, address: str) -> str:
             "Use the key that belongs to the pinned address, or correct `address`.",
         )
     return address
+
+
+def refuse_weak_backend(target: Target) -> None:
+    """Refuse a key in this machine's memory where ``require`` asks for more, before anything is built or asked for.
+
+    What a service keeps its keys in is known when it is opened; the policy asks then, for every signature.
+    """
+    required, signer = target.spec.policy.require, target.spec.signer
+    if required in {"service", "hardware"} and signer is not None and signer.backend in _SOFTWARE:
+        raise PolicyRefused(
+            f"the rule require: the {signer.backend} backend keeps its key in software, {target.name} requires {required}",
+            where=target.layers.where(("policy", "require")),
+            remedy="Use a key service or an HSM under [signer]: aws-kms, gcp-kms, azure-kv, vault, pkcs11.",
+        )
 
 
 def signer_address(target: Target, root: Path) -> str:

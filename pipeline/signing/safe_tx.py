@@ -9,7 +9,10 @@ from chains.evm.actions import EvmPlan
 from chains.evm.address import checksum
 from chains.evm.proposal import Proposal
 from chains.evm.safe.typed import SafeTx, approve_hash, domain_separator
-from pipeline.signing.base import DigestBackend, EvmBackend, PolicyRefused, checked_signature
+from pipeline.signing.base import EvmBackend, PolicyRefused
+from pipeline.signing.guard import Guard
+from pipeline.signing.rules.base import Request
+from pipeline.signing.typed import SafeMessage, typed_signature
 
 __all__ = ["SafeTxSigner"]
 
@@ -20,9 +23,10 @@ class SafeTxSigner:
     Raises ``PolicyRefused`` before and ``SignatureRejected`` after the backend was asked.
     """
 
-    def __init__(self, backend: EvmBackend, plan: EvmPlan) -> None:
+    def __init__(self, backend: EvmBackend, plan: EvmPlan, guard: Guard | None = None) -> None:
         self._backend = backend
         self._plan = plan
+        self._guard = guard
 
     @property
     def address(self) -> str:
@@ -31,7 +35,7 @@ class SafeTxSigner:
     def sign(self, proposal: str, tx: SafeTx) -> bytes:
         """65 bytes, ``r ‖ s ‖ v``, over ``tx`` of the proposal's Safe. Its nonce may have moved on since the plan."""
         planned = self._planned(proposal, tx)
-        return self._over(planned.safe, tx)
+        return self._over(proposal, planned.safe, tx)
 
     def sign_nested(self, proposal: str, tx: SafeTx, safe: str, approval: SafeTx) -> bytes:
         """As ``sign``, over the approval of ``tx`` by ``safe``, an owner that is itself a Safe."""
@@ -39,7 +43,7 @@ class SafeTxSigner:
         digest = tx.hash(self._domain(planned.safe))
         if approval != SafeTx(planned.safe, 0, approve_hash(digest), 0, approval.nonce):
             raise self._no(proposal, f"the transaction of {safe} is not an approval of the proposal")
-        return self._over(safe, approval)
+        return self._over(proposal, safe, approval)
 
     def _planned(self, proposal: str, tx: SafeTx) -> Proposal:
         planned = next((p for p in self._plan.proposals if p.id == proposal), None)
@@ -54,14 +58,12 @@ class SafeTxSigner:
     def _domain(self, safe: str) -> bytes:
         return domain_separator(int(self._plan.chain["id"]), safe)
 
-    def _over(self, safe: str, tx: SafeTx) -> bytes:
-        if not isinstance(self._backend, DigestBackend):
-            raise PolicyRefused(
-                f"the {self._backend.name} backend signs transactions only, and a Safe asks for a signature over typed data",
-                remedy="Use a signer that signs digests, or collect the owners' signatures: `ship proposals export`.",
-            )
-        r, s, parity = checked_signature(self._backend, tx.hash(self._domain(safe)))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([27 + parity])
+    def _over(self, proposal: str, safe: str, tx: SafeTx) -> bytes:
+        message = SafeMessage(int(self._plan.chain["id"]), safe, tx)
+        if self._guard is not None:
+            request = Request(proposal, message.digest(), self._guard.covered(proposal), form="SafeTx")
+            self._guard.allow(request, lambda: None)
+        return typed_signature(self._backend, message)
 
     @staticmethod
     def _no(proposal: str, why: str) -> PolicyRefused:

@@ -1,10 +1,13 @@
-"""Approving: a person, or the caller's ``--yes``, says yes to exactly this plan."""
+"""Approving: named people by their signatures, or whoever runs the command, say yes to exactly this plan."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from chains.errors import Refused
+from pipeline.approvals.required import enough_approvals
+from pipeline.bundle import Bundle
 from pipeline.plan import Plan, save_plan
 from pipeline.plan_text import render_plan
 from pipeline.session import Session
@@ -20,30 +23,32 @@ class NotApproved(Refused):
 
 @dataclass(frozen=True)
 class Approved:
-    """By what the plan was approved: ``prompt``, ``--yes``, or ``local`` for the embedded chain."""
+    """By what the plan was approved: names, ``prompt``, ``--yes``, or ``local`` for the embedded chain."""
 
     by: str
 
 
 @dataclass(frozen=True)
 class Approve:
-    """Shows the plan, asks, and writes the accepted plan and its row before anything is signed."""
+    """Shows the plan, once its bytes were read a second time and say the same; asks; and writes the accepted plan and
+    its row before anything is signed."""
 
     session: Session
     plan: Plan
+    bundle: Bundle
     gates: tuple[dict[str, object], ...]
     yes: bool
+    saved: Path | None = None
+    approvals: Path | None = None
     title: str = "approving"
 
     def run(self) -> Approved:
-        needed = self.session.target.spec.policy.approvals
-        if needed > 1:
-            raise NotApproved(
-                f"the target asks for {needed} approvals, and this version can only ask one person",
-                remedy="Set `approvals = 1` under [policy] of this target.",
-            )
+        from pipeline.approvals.second_look import second_look  # start-up: a run with nothing to do needs none of it
+
+        second_look(self.plan, self.bundle)
         self.session.ui.block(render_plan(self.plan, self.session.chain.identity.currency))
-        by = self._by()
+        signed = enough_approvals(self.session, self.plan, self.saved, self.approvals)
+        by = ", ".join(signed.names) if signed is not None else self._by()
         save_plan(self.session.state.plan(self.plan.digest), self.plan)
         self.session.plans[self.plan.digest] = self.plan
         assert self.session.journal is not None
@@ -55,6 +60,7 @@ class Approve:
             "dirty": self.plan.dirty,
             "approved_by": by,
             "gates": list(self.gates),
+            **({"approvals": [approval.to_json() for approval in signed.valid]} if signed is not None else {}),
         }
         # What is adopted comes first: once the plan is accepted, a killed run goes on behind this step.
         for unit in self.plan.body.units:

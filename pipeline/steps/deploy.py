@@ -16,11 +16,14 @@ from pipeline.bundle import Bundle
 from pipeline.plan import Plan
 from pipeline.proposals.parts import Part, parts, shift_of
 from pipeline.session import Session
-from pipeline.signing.base import EvmBackend, EvmSigner
+from pipeline.signing.base import EvmSigner
 from pipeline.signing.carried import CarriedPolicy
 from pipeline.signing.context import PasswordSource
+from pipeline.signing.guard import Guard, GuardedPolicy
+from pipeline.signing.guarding import guard_for, to_come
 from pipeline.signing.opening import open_backend
 from pipeline.signing.policy import PlanPolicy
+from pipeline.signing.with_reservations import DecidingJournal
 
 if TYPE_CHECKING:
     from pipeline.rpc_signer import ScriptServer
@@ -71,32 +74,36 @@ class Deploy:
         session = self.session
         assert session.journal is not None
         backend = open_backend(session.target, session.project.root, self.password)
+        guard = guard_for(session, self.plan, backend)
         try:
+            guard.foresee(to_come(self.plan, guard))
             for part in parts(self.plan.body):
                 if part.proposals:
-                    self._carry(part, backend)
+                    self._carry(part, guard)
                 else:
                     shift = shift_of(part, session.journal.rows, self.plan.digest)
-                    self._send(backend, part.moved(shift))
+                    self._send(guard, part.moved(shift))
         except Refused as error:
             raise self._part_way(error) from error
         return Sent(fold(session.journal.rows, self.plan.digest), self.sent)
 
-    def _carry(self, part: Part, backend: EvmBackend) -> None:
+    def _carry(self, part: Part, guard: Guard) -> None:
         from pipeline.proposals.carrying import Carrier  # start-up: only plans with proposals need it
         from pipeline.signing.safe_tx import SafeTxSigner
 
-        signer = SafeTxSigner(backend, self.plan.body)
-        Carrier(self.session, self.plan, signer, lambda action: self._send(backend, (action,))).carry(part)
+        signer = SafeTxSigner(guard.backend, self.plan.body, guard)
+        Carrier(self.session, self.plan, signer, lambda action: self._send(guard, (action,))).carry(part)
 
-    def _send(self, backend: EvmBackend, actions: tuple[Action, ...]) -> None:
+    def _send(self, guard: Guard, actions: tuple[Action, ...]) -> None:
         """These transactions, as the approved plan holds them, until they are final."""
         journal = self.session.journal
         assert journal is not None
         body = replace(self.plan.body, actions=actions)
         states = fold_proposals(journal.rows, self.plan.digest)
-        signer = EvmSigner(backend, CarriedPolicy(self.plan.body, PlanPolicy.of(body), states))
-        sender = self.session.chain.sender(body, self.plan.digest, journal, signer, self.bundle.artifact)
+        policy = GuardedPolicy(CarriedPolicy(self.plan.body, PlanPolicy.of(body), states), guard)
+        signer = EvmSigner(guard.backend, policy)
+        deciding = DecidingJournal(journal, body, signer)
+        sender = self.session.chain.sender(body, self.plan.digest, deciding, signer, self.bundle.artifact)
         self.senders.append(sender)
         with self.server.serving(sender) if self.server else nullcontext():
             sender.run()

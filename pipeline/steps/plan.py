@@ -8,6 +8,7 @@ from pathlib import Path
 from chains.canonical import digest
 from chains.errors import Refused
 from chains.evm.units import EvmUnits
+from pipeline.approvals.required import refuse_expired
 from pipeline.bundle import Bundle
 from pipeline.git import current_commit
 from pipeline.manifest.project import Project
@@ -77,6 +78,7 @@ class Planning:
         if self.saved is not None:
             saved = load_plan(self.saved)
             refuse_stale(saved, plan)
+            refuse_expired(self.session, saved)
             plan = saved
         record = self.session.state.record(plan.tag)
         if plan.body.actions and record.exists() and not self.session.target.chain.local:

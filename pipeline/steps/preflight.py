@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.session import Session, unfinished_plan
-from pipeline.signing.opening import signer_address
+from pipeline.signing.opening import refuse_weak_backend, signer_address
 
 __all__ = ["Preflight", "Ready"]
 
@@ -26,6 +26,7 @@ class Preflight:
     title: str = "checking the ground"
 
     def run(self) -> Ready:
+        refuse_weak_backend(self.session.target)
         deployer = signer_address(self.session.target, self.session.project.root)
         self.session.confirm_chain(deployer)
         return Ready(deployer, unfinished_plan(self.session.rows))

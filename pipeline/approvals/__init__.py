@@ -1,0 +1,1 @@
+"""Approvals: named people sign exactly one plan's digest, and a deployment counts their signatures."""
