@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import socket
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipeline.manifest.secrets import register_secret
@@ -66,7 +67,7 @@ class AwsKms:
     def __init__(self, context: SignerContext) -> None:
         self._context = context
         self._url = service_url(context)
-        self._core: CoreSession | None = None
+        self._session: boto3.Session | None = None
         self._client: KMSClient | None = None
         self._expires: dt.datetime | None = None
 
@@ -137,21 +138,20 @@ class AwsKms:
         raise self._context.unavailable(f"AWS refuses: {code}", "key", remedy) from None
 
     def _connected(self) -> KMSClient:
-        import boto3
-
-        if self._core is None:
-            self._core = self._new_session()
-        session = boto3.Session(botocore_session=self._core, region_name=self._region())
-        current = session.get_credentials()
-        if current is not None:  # asked for every time: temporary ones are renewed by botocore
+        if self._session is None:
+            self._session = self._new_session()
+        current = self._session.get_credentials()
+        if current is not None:  # asked for every time: botocore renews temporary ones
             frozen = current.get_frozen_credentials()
             register_secret(frozen.secret_key or "")
             register_secret(frozen.token or "")
         if self._client is None or (self._expires and dt.datetime.now(dt.UTC) > self._expires - _RENEW_BEFORE):
-            self._client = session.client("kms", endpoint_url=self._url, **self._assumed(session))
+            credentials: dict[str, Any] = self._assumed(self._session)
+            self._client = self._session.client("kms", endpoint_url=self._url, **credentials)
         return self._client
 
-    def _new_session(self) -> CoreSession:
+    def _new_session(self) -> boto3.Session:
+        import boto3
         from botocore.config import Config
         from botocore.session import get_session
 
@@ -164,7 +164,7 @@ class AwsKms:
         )
         handler: Any = _CappedHttp(core).send
         core.register("before-send", handler)
-        return core
+        return boto3.Session(botocore_session=core, region_name=self._region())
 
     def _region(self) -> str | None:
         arn = re.match(r"arn:[a-z-]+:kms:([a-z0-9-]+):", self._key)
@@ -202,8 +202,9 @@ class _CappedHttp:
         if self._http is None:
             verify = self._core.get_config_variable("ca_bundle") or True
             proxies = get_environ_proxies(request.url)
-            timeouts_s: Any = (CONNECT_S, CALL_S)
-            self._http = URLLib3Session(verify=verify, proxies=proxies, timeout=timeouts_s)
+            session: Any = URLLib3Session  # its published types are narrower than what it takes
+            at_once = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]  # head and body go out apart: 40 ms otherwise
+            self._http = session(verify=verify, proxies=proxies, timeout=(CONNECT_S, CALL_S), socket_options=at_once)
         request.stream_output = True
         answer = self._http.send(request)
         body = b"".join(_up_to(answer.raw.stream(), MAX_BYTES))

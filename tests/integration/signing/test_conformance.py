@@ -148,7 +148,7 @@ def public_key_of(folder: Path, table: dict[str, str]) -> str:
 def test_a_key_of_the_wrong_kind_is_refused(service: Service, tmp_path: Path) -> None:
     if service.ed25519 is None:
         pytest.skip("the service has no ed25519 keys")
-    with pytest.raises(SignerUnavailable, match="ECC_SECG_P256K1|EC_SIGN_SECP256K1_SHA256|secp256k1"):
+    with pytest.raises(SignerUnavailable, match=r"ECC_SECG_P256K1|EC_SIGN_SECP256K1_SHA256|secp256k1"):
         open_evm(tmp_path, service.ed25519().table, OTHER)
-    with pytest.raises(SignerUnavailable, match="ECC_NIST_EDWARDS25519|EC_SIGN_ED25519|d25519"):
+    with pytest.raises(SignerUnavailable, match=r"ECC_NIST_EDWARDS25519|EC_SIGN_ED25519|d25519"):
         open_message(tmp_path, service.evm().table, str(Pubkey(b"\x07" * 32)))
