@@ -123,14 +123,20 @@ class AwsKms:
             ) from None
         except aws.BotoCoreError as error:
             raise no_answer("AWS KMS", type(error).__name__) from None
-        except (ResponseParserError, ValueError):
+        except (
+            ResponseParserError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            KeyError,
+        ):  # botocore's parsers trust the answer
             raise no_answer("AWS KMS", "its answer cannot be read") from None
         return answer
 
     def _refuse(self, response: Any) -> NoReturn:
         code = shown_code(response.get("Error", {}).get("Code"))
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _COME_BACK or status >= 500 or status == 429:
+        if code in _COME_BACK or status == 429 or not 400 <= status < 500:
             raise no_answer("AWS KMS", code) from None
         remedy = next(
             (text for start, text in _REMEDIES.items() if code.startswith(start)), "See docs/guide/signers.md."
@@ -207,7 +213,11 @@ class _CappedHttp:
             self._http = session(verify=verify, proxies=proxies, timeout=(CONNECT_S, CALL_S), socket_options=at_once)
         request.stream_output = True
         answer = self._http.send(request)
-        body = b"".join(_up_to(answer.raw.stream(), MAX_BYTES))
+        try:
+            body = b"".join(_up_to(answer.raw.stream(), MAX_BYTES))
+        except AnswerTooLarge:
+            answer.raw.close()
+            raise
         return AWSResponse(answer.url, answer.status_code, answer.headers, _Read(body))
 
 

@@ -104,11 +104,11 @@ def _public_key(context: SignerContext, service: AwsKms, spec: str) -> tuple[str
 
 
 def _signature(context: SignerContext, answer: dict[str, Any], key_id: str) -> bytes:
-    if answer.get("KeyId") != key_id:
-        raise wrong_key(context, "AWS KMS signed with another key than it showed: the alias was moved meanwhile")
-    signature = answer.get("Signature")
-    if not isinstance(signature, bytes):
+    used, signature = answer.get("KeyId"), answer.get("Signature")
+    if not isinstance(used, str) or not isinstance(signature, bytes):
         raise no_answer("AWS KMS", "there is no signature in its answer")
+    if used != key_id:
+        raise wrong_key(context, "AWS KMS signed with another key than it showed: the alias was moved meanwhile")
     return signature
 
 

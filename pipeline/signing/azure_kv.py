@@ -69,6 +69,8 @@ class AzureSecp256k1Key:
 
     def sign_digest(self, digest: bytes) -> tuple[int, int]:
         signature = self._vault.sign(self.key, self.version, digest)
+        if not isinstance(signature, bytes):
+            raise no_answer(_SERVICE, "there is no signature in its answer")
         if len(signature) != 64:
             raise not_a_signature(_SERVICE, f"it has {len(signature)} bytes, not 64")
         return int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")

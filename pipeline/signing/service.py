@@ -49,8 +49,8 @@ class AnswerTooLarge(Exception):
     """More came than ``MAX_BYTES``."""
 
 
-def bounded(call: Callable[[], T], total_s: float = TOTAL_S) -> T:
-    """What ``call`` gives, or ``TimeoutError`` after ``total_s``.
+def bounded(call: Callable[[], T]) -> T:
+    """What ``call`` gives, or ``TimeoutError`` after ``TOTAL_S``.
 
     Libraries bound the wait for the next byte, which a slow server can make last for ever. An abandoned call runs out in
     its thread; a signature it may still bring is never looked at.
@@ -64,7 +64,7 @@ def bounded(call: Callable[[], T], total_s: float = TOTAL_S) -> T:
             done.set_exception(error)
 
     threading.Thread(target=run, name="signer", daemon=True).start()
-    return done.result(timeout=total_s)
+    return done.result(timeout=TOTAL_S)
 
 
 def service_url(context: SignerContext) -> str | None:

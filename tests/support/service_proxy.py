@@ -86,6 +86,7 @@ def service_proxy(upstream: str) -> Iterator[ServiceProxy]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign] # clients that hang up are part of the tests
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     proxy.url = f"http://127.0.0.1:{server.server_port}"

@@ -27,7 +27,7 @@ from tests.support.ministack import REGION, ministack
 from tests.support.service_proxy import Answer, service_proxy
 from tests.support.tls import certificate
 
-__all__ = ["SIGNERS", "Case", "Service", "open_evm", "open_message", "target"]
+__all__ = ["MESSAGE_SIGNERS", "SIGNERS", "Case", "Service", "open_evm", "open_message", "target"]
 
 Event = tuple[Callable[[], None], type[ShipError]]
 
@@ -177,3 +177,6 @@ SIGNERS: dict[str, Callable[[Path], AbstractContextManager[Service]]] = {
     "azure-kv": _azure,
     "gcp-kms": _gcp,
 }
+
+MESSAGE_SIGNERS = ("aws-kms", "gcp-kms")
+"""Those with ed25519 keys."""
