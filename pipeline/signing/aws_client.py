@@ -8,6 +8,7 @@ import socket
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipeline.manifest.secrets import register_secret
+from pipeline.signing.bounded import TooLate
 from pipeline.signing.context import SignerContext
 from pipeline.signing.service import (
     CALL_S,
@@ -95,7 +96,7 @@ class AwsKms:
 
         try:
             answer: dict[str, Any] = bounded(lambda: ask(self._connected()))
-        except TimeoutError:
+        except TooLate:
             raise no_answer("AWS KMS", "it took too long") from None
         except AnswerTooLarge:
             raise no_answer("AWS KMS", "its answer is larger than any of KMS's") from None

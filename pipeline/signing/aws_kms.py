@@ -15,7 +15,7 @@ from pipeline.signing.context import SignerContext
 from pipeline.signing.der import BadEncoding, ecdsa_signature, ed25519_key, secp256k1_key
 from pipeline.signing.service import no_answer, not_a_signature, wrong_key
 
-__all__ = ["AwsEd25519Key", "AwsSecp256k1Key", "evm_address", "open_ed25519", "open_evm"]
+__all__ = ["AwsEd25519Key", "AwsSecp256k1Key", "ed25519_public_key", "evm_address", "open_ed25519", "open_evm"]
 
 _MAX_RAW_BYTES = 4096
 """What Sign takes as a message that KMS itself hashes."""
@@ -46,6 +46,11 @@ def open_ed25519(context: SignerContext) -> AwsEd25519Key:
     except BadEncoding as error:
         raise wrong_key(context, f"AWS KMS gives a public key that is refused: {error}") from None
     return AwsEd25519Key(public_key, key_id, service, _assurance(service), context)
+
+
+def ed25519_public_key(context: SignerContext) -> bytes:
+    """The public half; nothing is signed."""
+    return open_ed25519(context).public_key
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pipeline.signing.bounded import TooLate
 from pipeline.signing.context import SignerContext
 from pipeline.signing.service import (
     CALL_S,
@@ -71,7 +72,7 @@ class AzureVault:
 
         try:
             return bounded(lambda: ask(self._connected()))
-        except TimeoutError:
+        except TooLate:
             raise no_answer("Azure Key Vault", "it took too long") from None
         except AnswerTooLarge:
             raise no_answer("Azure Key Vault", "its answer is larger than any of Key Vault's") from None

@@ -26,7 +26,6 @@ __all__ = [
     "SignatureRejected",
     "TransactionBackend",
     "TransactionPolicy",
-    "checked_message_signature",
     "checked_signature",
 ]
 
@@ -147,17 +146,6 @@ def checked_signature(backend: DigestBackend, digest: bytes) -> tuple[int, int, 
     return _checked(backend, digest, r, s)
 
 
-def checked_message_signature(backend: MessageBackend, message: bytes) -> bytes:
-    """64 bytes over a message that was checked, verified with the backend's public key. Raises ``SignatureRejected``."""
-    from solders.pubkey import Pubkey
-    from solders.signature import Signature
-
-    given = backend.sign_message(message)
-    if len(given) != 64 or not Signature.from_bytes(given).verify(Pubkey.from_bytes(backend.public_key), message):
-        raise _rejected(backend, "it is not one of its public key over this message")
-    return given
-
-
 def _checked(backend: EvmBackend, digest: bytes, r: int, s: int) -> tuple[int, int, int]:
     if not (0 < r < SECP256K1_N and 0 < s < SECP256K1_N):
         raise _rejected(backend, "its numbers are out of range")
@@ -180,7 +168,7 @@ def _parity(backend: EvmBackend, digest: bytes, r: int, s: int) -> int:
     raise _rejected(backend, f"it was not made by {backend.address}")
 
 
-def _rejected(backend: EvmBackend | MessageBackend, why: str) -> SignatureRejected:
+def _rejected(backend: EvmBackend, why: str) -> SignatureRejected:
     return SignatureRejected(
         f"the {backend.name} backend returned a signature that is refused: {why}",
         remedy="Check that the target's signer names the right key. `ship signer address` shows the one in use.",

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from pipeline.signing.bounded import TooLate
 from pipeline.signing.context import SignerContext
 from pipeline.signing.service import CALL_S, MAX_BYTES, TOTAL_S, bounded, no_answer, quiet, service_url, shown_code
 
@@ -64,7 +65,7 @@ class GcpKms:
 
         try:
             return bounded(lambda: ask(self._connected(), self._limits()))
-        except TimeoutError:
+        except TooLate:
             raise no_answer("Google Cloud KMS", "it took too long") from None
         except auth.DefaultCredentialsError:
             raise self._context.unavailable(

@@ -18,7 +18,7 @@ from pipeline.signing.der import BadEncoding, ecdsa_signature, ed25519_key, secp
 from pipeline.signing.gcp_client import GcpKms
 from pipeline.signing.service import no_answer, not_a_signature, shown_code, wrong_key
 
-__all__ = ["GcpEd25519Key", "GcpSecp256k1Key", "evm_address", "open_ed25519", "open_evm"]
+__all__ = ["GcpEd25519Key", "GcpSecp256k1Key", "ed25519_public_key", "evm_address", "open_ed25519", "open_evm"]
 
 _PART = r"[A-Za-z0-9._:-]{1,100}"
 _NAME = re.compile(
@@ -51,6 +51,11 @@ def open_ed25519(context: SignerContext) -> GcpEd25519Key:
     except BadEncoding as error:
         raise wrong_key(context, f"{_SERVICE} gives a public key that is refused: {error}") from None
     return GcpEd25519Key(public_key, service, assurance, context)
+
+
+def ed25519_public_key(context: SignerContext) -> bytes:
+    """The public half; nothing is signed."""
+    return open_ed25519(context).public_key
 
 
 @dataclass(frozen=True)

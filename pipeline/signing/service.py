@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import TypeVar
 
 from pipeline.manifest.secrets import resolve_endpoint
 from pipeline.manifest.urls import parse_url
 from pipeline.signing.base import SignatureRejected
+from pipeline.signing.bounded import within
 from pipeline.signing.context import SignerContext, SignerNoAnswer, SignerUnavailable
 
 __all__ = [
@@ -50,21 +49,8 @@ class AnswerTooLarge(Exception):
 
 
 def bounded(call: Callable[[], T]) -> T:
-    """What ``call`` gives, or ``TimeoutError`` after ``TOTAL_S``.
-
-    Libraries bound the wait for the next byte, which a slow server can make last for ever. An abandoned call runs out in
-    its thread; a signature it may still bring is never looked at.
-    """
-    done: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(call())
-        except BaseException as error:  # noqa: BLE001 - raised again, in the thread that waits
-            done.set_exception(error)
-
-    threading.Thread(target=run, name="signer", daemon=True).start()
-    return done.result(timeout=TOTAL_S)
+    """What ``call`` gives, or ``TooLate`` after ``TOTAL_S``: libraries bound the wait for the next byte only."""
+    return within(TOTAL_S, call)
 
 
 def service_url(context: SignerContext) -> str | None:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from solders.pubkey import Pubkey
 
 from chains.errors import ShipError
-from pipeline.signing.base import checked_message_signature, checked_signature
+from pipeline.signing.base import checked_signature
 from pipeline.signing.context import SignerUnavailable
 from tests.support.signature_checks import N, check_signature
 from tests.support.signers import MESSAGE_SIGNERS, SIGNERS, Service, open_evm, open_message, target
@@ -125,7 +125,7 @@ def test_messages_of_every_length(service: Service, tmp_path: Path) -> None:
     verifier, source = Ed25519PublicKey.from_public_bytes(backend.public_key), random.Random(6)
     for length in [*range(1, 40), *range(40, 1232, 37), 1231, 1232]:
         message = source.randbytes(length)
-        verifier.verify(checked_message_signature(backend, message), message)
+        verifier.verify(backend.sign_message(message), message)
 
 
 @pytest.mark.parametrize("service", MESSAGE_SIGNERS, indirect=True)
