@@ -18,7 +18,7 @@ from chains.errors import ShipError
 from pipeline.manifest.project import load_project
 from pipeline.manifest.target import Target, load_target
 from pipeline.signing.base import DigestBackend, MessageBackend
-from pipeline.signing.context import SignerNoAnswer, SignerUnavailable
+from pipeline.signing.context import SignerContext, SignerNoAnswer, SignerUnavailable
 from pipeline.signing.opening import open_backend, open_message_backend, signer_address
 from pipeline.signing.password import PasswordOptions
 from tests.support.gcp_kms_server import gcp_server
@@ -27,7 +27,7 @@ from tests.support.ministack import REGION, ministack
 from tests.support.service_proxy import Answer, service_proxy
 from tests.support.tls import certificate
 
-__all__ = ["MESSAGE_SIGNERS", "SIGNERS", "Case", "Service", "open_evm", "open_message", "target"]
+__all__ = ["MESSAGE_SIGNERS", "SIGNERS", "Case", "Service", "context", "open_evm", "open_message", "target"]
 
 Event = tuple[Callable[[], None], type[ShipError]]
 
@@ -59,6 +59,10 @@ def target(folder: Path, table: dict[str, str], **pin: str) -> Target:
     manifest = 'schema = 1\nextends = "builtin:local"\n[signer]\n' + "\n".join(lines) + "\n"
     (folder / "manifests" / "cloud.toml").write_text(manifest)
     return load_target(load_project(folder), "cloud")
+
+
+def context(folder: Path, table: dict[str, str], **pin: str) -> SignerContext:
+    return SignerContext(target(folder, table, **pin), folder, PasswordOptions())
 
 
 def open_evm(folder: Path, table: dict[str, str], address: str | None = None) -> DigestBackend:
