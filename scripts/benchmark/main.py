@@ -122,7 +122,10 @@ def measure(tool: str, scenario: Scenario, phase: float) -> Run:
         urls = [stack.enter_context(anvil(FIRST_CHAIN_ID + n)) for n in range(scenario.chains)]
         # Two endpoints a chain, as ship asks for: with a single one it waits for a second look instead.
         pairs = [
-            [CountingProxy(url, latency_s=scenario.latency_s, failing=scenario.failing, seed=2 * n + k) for k in range(2)]
+            [
+                CountingProxy(url, latency_s=scenario.latency_s, failing=scenario.failing, seed=2 * n + k)
+                for k in range(2)
+            ]
             for n, url in enumerate(urls)
         ]
         proxies = [proxy for pair in pairs for proxy in pair]

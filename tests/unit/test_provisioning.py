@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import json
 import re
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -128,6 +130,12 @@ def test_text_holds_every_document(provider: str) -> None:
             assert body in after
         else:
             assert json.JSONDecoder().raw_decode(after[after.index("{") :])[0] == body
+
+
+@pytest.mark.parametrize("provider", KEYS)
+def test_the_document_is_of_the_published_schema(provider: str) -> None:
+    schema = Path(__file__).parents[2] / "docs" / "schema" / "signer-policy.schema.json"
+    jsonschema.validate(json.loads(run(provider)), json.loads(schema.read_text()))
 
 
 RESOURCES = {
