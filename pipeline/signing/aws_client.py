@@ -17,6 +17,7 @@ from pipeline.signing.service import (
     AnswerTooLarge,
     bounded,
     no_answer,
+    quiet,
     service_url,
     shown_code,
 )
@@ -66,6 +67,7 @@ class AwsKms:
     """``[signer]`` of an aws-kms target, ready to be asked. Credentials come from boto3's default chain."""
 
     def __init__(self, context: SignerContext) -> None:
+        quiet("boto3", "botocore")
         self._context = context
         self._url = service_url(context)
         self._session: boto3.Session | None = None

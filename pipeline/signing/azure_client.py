@@ -42,8 +42,7 @@ class AzureVault:
                 "the azure-kv backend needs Microsoft's clients, which are not installed",
                 remedy='pip install "contract-ship[azure]"',
             ) from None
-        quiet("azure")
-        quiet("msal")
+        quiet("azure", "msal")
         self._context = context
         self._url = service_url(context) or ""
         if not self._url.startswith("https:"):

@@ -76,11 +76,14 @@ def is_loopback(url: str) -> bool:
     return host in {"localhost", "::1"} or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
 
 
-def quiet(library: str) -> None:
-    """Without a handler of its own a library's warnings reach stderr, in words that are not ours and not redacted."""
-    logger = logging.getLogger(library)
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
+def quiet(*libraries: str) -> None:
+    """Below warnings these log whole requests, credentials included, and without a handler warnings reach stderr by themselves."""
+    for library in libraries:
+        logger = logging.getLogger(library)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.WARNING)
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
 
 
 def no_answer(service: str, why: str) -> SignerNoAnswer:
