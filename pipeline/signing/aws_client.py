@@ -103,7 +103,7 @@ class AwsKms:
         except AnswerTooLarge:
             raise no_answer("AWS KMS", "its answer is larger than any of KMS's") from None
         except aws.ClientError as error:
-            self._refuse(error.response)
+            self._refuse(error.response, error.operation_name)
         except (aws.NoCredentialsError, aws.PartialCredentialsError, aws.ProfileNotFound):
             raise self._context.unavailable(
                 "no AWS credentials were found", remedy="Log in (`aws sso login`), or set AWS_PROFILE or AWS_ROLE_ARN."
@@ -136,15 +136,19 @@ class AwsKms:
             raise no_answer("AWS KMS", "its answer cannot be read") from None
         return answer
 
-    def _refuse(self, response: Any) -> NoReturn:
+    def _refuse(self, response: Any, operation: str) -> NoReturn:
         code = shown_code(response.get("Error", {}).get("Code"))
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in _COME_BACK or status == 429 or not 400 <= status < 500:
             raise no_answer("AWS KMS", code) from None
+        cause = f"AWS refuses {operation}: {code}"
+        if operation.startswith("AssumeRole"):
+            remedy = "See that the role trusts these credentials; `ship signer policy aws` prints its trust policy."
+            raise self._context.unavailable(cause, "role", remedy) from None
         remedy = next(
             (text for start, text in _REMEDIES.items() if code.startswith(start)), "See docs/guide/signers.md."
         )
-        raise self._context.unavailable(f"AWS refuses: {code}", "key", remedy) from None
+        raise self._context.unavailable(cause, "key", remedy) from None
 
     def _connected(self) -> KMSClient:
         if self._session is None:

@@ -66,6 +66,7 @@ class AzureVault:
 
     def _ask(self, ask: Callable[[KeyClient], T]) -> T:
         """Raises ``SignerUnavailable`` or ``SignerNoAnswer``."""
+        import requests
         from azure.core import exceptions as azure
         from azure.identity import CredentialUnavailableError
 
@@ -85,6 +86,10 @@ class AzureVault:
         except azure.HttpResponseError as error:
             raise self._refusal(error.status_code or 0, error) from None
         except azure.AzureError as error:
+            if isinstance(error.inner_exception, requests.exceptions.SSLError):
+                raise self._context.unavailable(
+                    "the TLS certificate of the vault is not trusted", "url", "Check `url` and REQUESTS_CA_BUNDLE."
+                ) from None
             raise no_answer("Azure Key Vault", type(error).__name__) from None
         except (ValueError, TypeError, AttributeError):  # its models are filled from the answer without a check
             raise no_answer("Azure Key Vault", "its answer cannot be read") from None

@@ -99,6 +99,19 @@ def test_a_role_is_assumed(
     assert proxy.seen[1:] == ["GetPublicKey", "/", "GetPublicKey", "Sign"]  # "/" is STS, once for each opening
 
 
+def test_a_role_that_does_not_trust_us(
+    stack: Ministack, proxy: ServiceProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", proxy.url)
+    denied = b"<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code></Error></ErrorResponse>"
+    proxy.meddle = on("/", Answer(403, denied, {"Content-Type": "text/xml"}))
+    found = table(proxy, stack.key(), role="arn:aws:iam::000000000000:role/of-others")
+    with pytest.raises(SignerUnavailable, match="AssumeRole: AccessDenied") as caught:
+        signer_address(target(tmp_path, found), tmp_path)
+    assert "trusts" in caught.value.remedy
+    assert "GetPublicKey" not in proxy.seen
+
+
 def test_web_identity_logs_in_by_itself(
     stack: Ministack, proxy: ServiceProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
