@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli.options import chain_option, json_option, password_options, project_option
+from pipeline.cli.signer.policy import policy
 from pipeline.signing.password import PasswordOptions
 
 __all__ = ["command"]
@@ -14,7 +15,10 @@ __all__ = ["command"]
 
 @click.group(name="signer")
 def command() -> None:
-    """Make an encrypted key, or show a target's signing address."""
+    """Make an encrypted key, show a target's signing address, or print what a cloud has to allow."""
+
+
+command.add_command(policy)
 
 
 @command.command()

@@ -21,7 +21,10 @@ from pipeline.signing.context import PasswordSource, SignerContext, SignerUnavai
 __all__ = ["BACKENDS", "open_backend", "open_message_backend", "refuse_weak_backend", "signer_address"]
 
 BACKENDS = {
+    "aws-kms": "pipeline.signing.aws_kms",
+    "azure-kv": "pipeline.signing.azure_kv",
     "development": "pipeline.signing.development",
+    "gcp-kms": "pipeline.signing.gcp_kms",
     "keystore": "pipeline.signing.keystore_backend",
 }
 """Backend → its module, imported only when a target uses it (design §12)."""
