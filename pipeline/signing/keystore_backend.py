@@ -46,4 +46,4 @@ def evm_address(context: SignerContext) -> str:
 
 def open_evm(context: SignerContext) -> LocalKey:
     path = keystore_path(context)
-    return open_keystore(path, context.ask(path.name, "password"))
+    return open_keystore(path, context.ask(f"password of the keystore {path.name}", "password"))

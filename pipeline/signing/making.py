@@ -81,7 +81,7 @@ def _password(options: PasswordOptions, name: str, ask: Callable[[], str]) -> st
         text = ask()
         register_secret(text)
         return text
-    return options(name)
+    return options(f"password of the keystore {name}")
 
 
 def _file_key(path: Path, root: Path) -> tuple[str, tuple[str, ...]]:

@@ -23,6 +23,8 @@ __all__ = ["BACKENDS", "open_backend", "open_message_backend", "signer_address"]
 BACKENDS = {
     "development": "pipeline.signing.development",
     "keystore": "pipeline.signing.keystore_backend",
+    "pkcs11": "pipeline.signing.pkcs11_backend",
+    "vault": "pipeline.signing.vault_backend",
 }
 """Backend → its module, imported only when a target uses it (design §12)."""
 

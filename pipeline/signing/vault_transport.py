@@ -1,0 +1,92 @@
+"""HTTP to an OpenBao or Vault server: TLS (or loopback), no redirects, nothing from the environment, replies capped."""
+
+from __future__ import annotations
+
+import io
+import ipaddress
+import os
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+
+from pipeline.manifest.secrets import resolve_endpoint
+from pipeline.signing.context import SignerContext
+
+__all__ = ["MAX_REPLY_BYTES", "Redirected", "ReplyTooLarge", "server_url", "transport"]
+
+CONNECT_S, READ_S = 5.0, 20.0
+MAX_REPLY_BYTES = 1024 * 1024
+
+
+class Redirected(requests.RequestException):
+    """The server sent us elsewhere; credentials do not follow."""
+
+
+class ReplyTooLarge(requests.RequestException):
+    """More than any answer of this API."""
+
+
+class _Bounded(HTTPAdapter):
+    def send(self, request: Any, *arguments: Any, **settings: Any) -> requests.Response:
+        response = super().send(request, *arguments, **{**settings, "stream": True})
+        if 300 <= response.status_code < 400:
+            response.close()
+            raise Redirected
+        body = response.raw.read(MAX_REPLY_BYTES + 1, decode_content=True)
+        response.close()
+        if len(body) > MAX_REPLY_BYTES:
+            raise ReplyTooLarge
+        response.raw = urllib3.HTTPResponse(body=io.BytesIO(body), status=response.status_code, preload_content=False)
+        return response
+
+
+def server_url(context: SignerContext) -> str:
+    """``url`` under [signer]. Raises a ``Refused`` unless it is https, or http on loopback."""
+    url = resolve_endpoint(
+        context.spec.url or "",
+        context.root,
+        allow_hosts=context.target.spec.network.allow_hosts,
+        where=context.where("url"),
+    )
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+        raise context.unavailable(
+            "the service would be reached without TLS, and its token with it",
+            "url",
+            "Write an https:// URL. http:// is for a server on this machine only.",
+        )
+    return url.rstrip("/")
+
+
+def transport(url: str, token: str, namespace: str | None) -> Any:
+    """The client library over a transport of ours. It is never asked to look for a token, an address or a netrc itself."""
+    import hvac  # type: ignore[import-untyped]
+
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("https://", _Bounded())
+    session.mount("http://", _Bounded())
+    session.verify = os.environ.get("VAULT_CACERT") or os.environ.get("REQUESTS_CA_BUNDLE") or True
+    if not _is_loopback(urlsplit(url).hostname or ""):
+        session.proxies = get_environ_proxies(url)
+    return hvac.Client(
+        url=url,
+        token=token,
+        verify=session.verify,
+        timeout=(CONNECT_S, READ_S),
+        proxies=session.proxies,
+        allow_redirects=False,
+        session=session,
+        namespace=namespace,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
