@@ -13,7 +13,7 @@ from pipeline.signing.context import SignerContext
 from pipeline.signing.pkcs11_keys import Flags, Kind, find_private, find_public, flags_of
 from pipeline.signing.pkcs11_token import Pkcs11Token, in_time, open_token
 
-__all__ = ["Pkcs11Key", "evm_address", "notes", "open_ed25519", "open_evm"]
+__all__ = ["Pkcs11Key", "ed25519_public_key", "evm_address", "notes", "open_ed25519", "open_evm"]
 
 
 class Pkcs11Key:
@@ -75,6 +75,12 @@ def evm_address(context: SignerContext) -> str:
         return pinned
     with token.public_session() as session:
         return checksum(keccak256(find_public(context, session, "secp256k1"))[12:])
+
+
+def ed25519_public_key(context: SignerContext) -> bytes:
+    """From the public key on the token, without a PIN."""
+    with open_token(context).public_session() as session:
+        return find_public(context, session, "ed25519")
 
 
 def open_evm(context: SignerContext) -> Pkcs11Key:
