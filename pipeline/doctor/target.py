@@ -145,12 +145,16 @@ class _Look:
             )
         yield from self._kept()
         yield from self._keystore()
-        if spec.password is not None:
-            reference = SecretRef(spec.password, self.target.layers.where(("signer", "password")))
+        for key in ("password", "pin", "token", "role-id", "secret-id"):
+            text = getattr(spec, key.replace("-", "_"))
+            if text is None:
+                continue
             try:
-                resolve_secret(reference, default_stores(self.project.root))
+                resolve_secret(
+                    SecretRef(text, self.target.layers.where(("signer", key))), default_stores(self.project.root)
+                )
             except Refused as error:
-                yield Finding("password", "missing", error.cause, error.remedy, {"reference": spec.password})
+                yield Finding(key, "missing", error.cause, error.remedy, {"reference": text})
 
     def _kept(self) -> Iterator[Finding]:
         """Where the key is kept, in the backend's words."""

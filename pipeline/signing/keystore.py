@@ -157,6 +157,8 @@ def create_keystore(path: Path, password: str, key: bytes | None = None, *, sola
 
     Gives the address, or the public key in base58.
     """
+    from eth_keyfile.keyfile import create_keyfile_json
+
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
