@@ -11,7 +11,7 @@ from chains.evm.address import checksum, keccak256
 from pipeline.signing.base import Assurance, SignatureRejected
 from pipeline.signing.context import SignerContext
 from pipeline.signing.pkcs11_keys import Flags, Kind, find_private, find_public, flags_of
-from pipeline.signing.pkcs11_token import Pkcs11Token, in_time, open_token
+from pipeline.signing.pkcs11_token import Pkcs11Token, in_time, open_token, refusals
 
 __all__ = ["Pkcs11Key", "ed25519_public_key", "evm_address", "notes", "open_ed25519", "open_evm"]
 
@@ -48,17 +48,10 @@ class Pkcs11Key:
         return self._sign(message, Mechanism.EDDSA)
 
     def _sign(self, data: bytes, mechanism: Any) -> bytes:
-        from pkcs11.exceptions import PKCS11Error
-
         if os.getpid() != self._process:
             raise self._token.context.unavailable("the token was opened by another process: a session is not inherited")
-        try:
-            with self._lock:
-                signature = bytes(in_time(self._token, lambda: self._private.sign(data, mechanism=mechanism)))
-        except PKCS11Error as error:
-            raise self._token.context.unavailable(
-                f"{self._token.title} refuses to sign with this key: {type(error).__name__}", "key"
-            ) from None
+        with self._lock, refusals(self._token, "to sign with this key"):
+            signature = bytes(in_time(self._token, lambda: self._private.sign(data, mechanism=mechanism)))
         if len(signature) != 64:
             raise SignatureRejected(
                 f"{self._token.title} returned a signature of {len(signature)} bytes instead of 64",
@@ -73,14 +66,12 @@ def evm_address(context: SignerContext) -> str:
     pinned = context.spec.address
     if pinned is not None and not _shows_public_keys(token):
         return pinned
-    with token.public_session() as session:
-        return checksum(keccak256(find_public(context, session, "secp256k1"))[12:])
+    return checksum(keccak256(_public(token, "secp256k1"))[12:])
 
 
 def ed25519_public_key(context: SignerContext) -> bytes:
     """From the public key on the token, without a PIN."""
-    with open_token(context).public_session() as session:
-        return find_public(context, session, "ed25519")
+    return _public(open_token(context), "ed25519")
 
 
 def open_evm(context: SignerContext) -> Pkcs11Key:
@@ -102,25 +93,32 @@ def _open(context: SignerContext, kind: Kind) -> Pkcs11Key:
 
     token = open_token(context)
     session = token.session()
-    private = in_time(token, lambda: find_private(context, session, kind))
-    flags = in_time(token, lambda: flags_of(private))
-    if flags.sign is not True:
-        raise context.unavailable("the key may not sign (CKA_SIGN)", "key", "Name a key made for signing.")
-    if flags.always_authenticate:
-        raise context.unavailable(
-            "the key asks for the PIN at every signature (CKA_ALWAYS_AUTHENTICATE), and ship keeps no PIN",
-            "key",
-            "Use a key without that attribute.",
-        )
-    public = in_time(token, lambda: find_public(context, session, kind, private[Attribute.ID] or None))
+    with refusals(token, "to show the key"):
+        private = in_time(token, lambda: find_private(context, session, kind))
+        flags = in_time(token, lambda: flags_of(private))
+        if flags.sign is not True:
+            raise context.unavailable("the key may not sign (CKA_SIGN)", "key", "Name a key made for signing.")
+        if flags.always_authenticate:
+            raise context.unavailable(
+                "the key asks for the PIN at every signature (CKA_ALWAYS_AUTHENTICATE), and ship keeps no PIN",
+                "key",
+                "Use a key without that attribute.",
+            )
+        key_id = in_time(token, lambda: private[Attribute.ID])
+        public = in_time(token, lambda: find_public(context, session, kind, key_id or None))
     return Pkcs11Key(token, private, public, flags)
+
+
+def _public(token: Pkcs11Token, kind: Kind) -> bytes:
+    with refusals(token, "to show its public keys"), token.public_session() as session:
+        return in_time(token, lambda: find_public(token.context, session, kind))
 
 
 def _shows_public_keys(token: Pkcs11Token) -> bool:
     from pkcs11 import Attribute, ObjectClass
 
-    with token.public_session() as session:
-        return any(True for _ in session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY}))
+    with refusals(token, "to show its public keys"), token.public_session() as session:
+        return in_time(token, lambda: any(True for _ in session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY})))
 
 
 def _notes(token: Pkcs11Token, flags: Flags) -> Iterator[str]:

@@ -10,7 +10,8 @@ import ctypes
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,7 +23,7 @@ from pipeline.signing.context import SignerContext, SignerNoAnswer
 if TYPE_CHECKING:
     from pkcs11 import Session, Token
 
-__all__ = ["CALL_S", "Pkcs11Token", "in_time", "open_token"]
+__all__ = ["CALL_S", "Pkcs11Token", "in_time", "open_token", "refusals"]
 
 T = TypeVar("T")
 
@@ -156,6 +157,21 @@ def in_time(token: Pkcs11Token, call: Callable[[], T]) -> T:
         where=token.context.where("module"),
         remedy="See that the token is plugged in and its service runs, then run the same command again.",
     )
+
+
+@contextmanager
+def refusals(token: Pkcs11Token, what: str) -> Iterator[None]:
+    """Any other error of the token's, while doing ``what``, is a ``SignerUnavailable``."""
+    from pkcs11.exceptions import PKCS11Error
+
+    try:
+        yield
+    except PKCS11Error as error:
+        raise token.context.unavailable(
+            f"{token.title} refuses {what}: {type(error).__name__}",
+            "key",
+            "See what the token's own tool says of the key.",
+        ) from None
 
 
 def open_token(context: SignerContext) -> Pkcs11Token:
