@@ -56,6 +56,23 @@ def test_an_ec_key_signs_any_digest_for_the_address_that_is_shown_without_its_pi
         assert checked_signature(key, digest)  # raises unless it recovers to the address
 
 
+def test_numbers_with_leading_zeros_are_read_right(tmp_path):
+    """A token that leaves them out would be found here; missing one has a chance of 1 in 10**10."""
+    token = new_token()
+    token.key("deployer")
+    key = open_evm(context(tmp_path, token))
+    seen = set()
+    for number in range(6000):
+        digest = number.to_bytes(32, "big")
+        r, s = key.sign_digest(digest)
+        if r < 2**248 or s < 2**248:
+            assert checked_signature(key, digest)
+            seen |= {name for name, value in (("r", r), ("s", s)) if value < 2**248}
+        if seen == {"r", "s"}:
+            return
+    pytest.fail(f"only these were short: {seen}")
+
+
 def test_an_edwards_key_signs_messages_of_any_length(tmp_path):
     token = new_token()
     token.key("deployer", "ed25519")

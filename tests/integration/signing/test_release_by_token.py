@@ -18,13 +18,13 @@ from tests.support.softhsm import PIN, new_token
 
 pytestmark = pytest.mark.xdist_group("softhsm")
 
-MAIN = "from pipeline.cli import main; main()"
+MAIN = "import logging; logging.basicConfig(level=logging.DEBUG); from pipeline.cli import main; main()"
 
 
 def ship(root: Path, *arguments: str, pin: str | None = None) -> subprocess.CompletedProcess[str]:
     """The command, in a process of its own with a folder for its temporary files."""
     (root / ".tmp").mkdir(exist_ok=True)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(root / ".tmp"), "PYTHONDEVMODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(root / ".tmp")}
     with tempfile.TemporaryFile() as secret:
         secret.write((pin or "").encode() + b"\n")
         secret.seek(0)
