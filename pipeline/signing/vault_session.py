@@ -12,7 +12,7 @@ from chains.errors import printable
 from pipeline.manifest.secrets import redact, register_secret
 from pipeline.signing.bounded import TooLate, within
 from pipeline.signing.context import SignerContext, SignerNoAnswer
-from pipeline.signing.vault_transport import server_url, transport
+from pipeline.signing.vault_transport import is_untrusted, server_url, transport
 
 __all__ = ["Denied", "VaultSession"]
 
@@ -86,7 +86,7 @@ class VaultSession:
     def _log_in(self) -> None:
         """Raises ``SignerUnavailable`` at first, ``SignerNoAnswer`` once the run has signed: it may go on later."""
         again = self._client is not None
-        client = transport(self._url, "", self._context.spec.namespace)
+        client = transport(self._context, self._url)
         try:
             self._log_in_with(client)
         except Denied as error:
@@ -191,6 +191,12 @@ class VaultSession:
             except exceptions.VaultError as error:
                 raise Denied(_CODES.get(type(error).__name__, 400), _said(error)) from None
             except requests.RequestException as error:
+                if isinstance(error, requests.exceptions.SSLError) and is_untrusted(error):
+                    raise self._context.unavailable(
+                        "the service's TLS certificate is not trusted",
+                        "url",
+                        "See what answers there. Another certificate authority is named by VAULT_CACERT.",
+                    ) from None
                 why, again = _transport_problem(error)
                 again = again and (twice or isinstance(error, requests.ConnectTimeout))
             pause_s = wait_s * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
@@ -227,8 +233,6 @@ def _transport_problem(error: Any) -> tuple[str, bool]:
         return "it redirects, and credentials do not follow", False
     if isinstance(error, ReplyTooLarge):
         return "its answer is too large", False
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its TLS certificate is not trusted (VAULT_CACERT names another authority)", False
     if isinstance(error, requests.Timeout):
         return "no answer in time", True
     return "it cannot be reached", True

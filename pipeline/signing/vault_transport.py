@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import ipaddress
 import os
+import ssl
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +18,7 @@ from requests.utils import get_environ_proxies
 from pipeline.manifest.secrets import resolve_endpoint
 from pipeline.signing.context import SignerContext
 
-__all__ = ["MAX_REPLY_BYTES", "Redirected", "ReplyTooLarge", "server_url", "transport"]
+__all__ = ["MAX_REPLY_BYTES", "Redirected", "ReplyTooLarge", "is_untrusted", "server_url", "transport"]
 
 CONNECT_S, READ_S = 5.0, 20.0
 MAX_REPLY_BYTES = 1024 * 1024
@@ -62,7 +64,26 @@ def server_url(context: SignerContext) -> str:
     return url.rstrip("/")
 
 
-def transport(url: str, token: str, namespace: str | None) -> Any:
+def is_untrusted(error: BaseException) -> bool:
+    """Whether it is the certificate that TLS failed on, and not the connection."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
+
+
+def _authority(context: SignerContext) -> str | bool:
+    """What vouches for the server: the file these variables name, else the public ones (certifi's list)."""
+    for name in ("VAULT_CACERT", "REQUESTS_CA_BUNDLE"):
+        path = os.environ.get(name)
+        if path and not Path(path).exists():
+            raise context.unavailable(f"{name} names a file that is not there", "url", f"Correct or unset {name}.")
+        if path:
+            return path
+    return True
+
+
+def transport(context: SignerContext, url: str) -> Any:
     """The client library over a transport of ours. It is never asked to look for a token, an address or a netrc itself."""
     import hvac  # type: ignore[import-untyped]
 
@@ -70,18 +91,18 @@ def transport(url: str, token: str, namespace: str | None) -> Any:
     session.trust_env = False
     session.mount("https://", _Bounded())
     session.mount("http://", _Bounded())
-    session.verify = os.environ.get("VAULT_CACERT") or os.environ.get("REQUESTS_CA_BUNDLE") or True
+    session.verify = _authority(context)
     if not _is_loopback(urlsplit(url).hostname or ""):
         session.proxies = get_environ_proxies(url)
     return hvac.Client(
         url=url,
-        token=token,
+        token="",  # nothing given would be looked for
         verify=session.verify,
         timeout=(CONNECT_S, READ_S),
         proxies=session.proxies,
         allow_redirects=False,
         session=session,
-        namespace=namespace,
+        namespace=context.spec.namespace,
     )
 
 

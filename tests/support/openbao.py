@@ -42,9 +42,15 @@ class OpenBao:
 
     url: str
     process: subprocess.Popen[bytes]
+    authority: Path | None = None
+    """The certificate of the authority that vouches for it, when it speaks TLS."""
 
     def __post_init__(self) -> None:
         self._pool = urllib3.PoolManager()
+
+    def trust(self, authority: Path) -> None:
+        self.authority = authority
+        self._pool = urllib3.PoolManager(ca_certs=str(authority))
 
     def do(
         self, method: str, path: str, body: Any = None, *, token: str = ROOT_TOKEN, status: int | None = None
@@ -79,8 +85,8 @@ class OpenBao:
 
 
 @contextmanager
-def openbao() -> Iterator[OpenBao]:
-    """With transit, AppRole and JWT mounted."""
+def openbao(certificates: Path | None = None) -> Iterator[OpenBao]:
+    """With transit, AppRole and JWT mounted. Over TLS with ``certificates``, the folder it writes its authority to."""
     for _ in range(5):
         port = _free_port()
         process = subprocess.Popen(
@@ -91,6 +97,7 @@ def openbao() -> Iterator[OpenBao]:
                 "-dev-no-store-token",
                 f"-dev-root-token-id={ROOT_TOKEN}",
                 f"-dev-listen-address=127.0.0.1:{port}",
+                *(["-dev-tls", f"-dev-tls-cert-dir={certificates}"] if certificates else []),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -99,12 +106,14 @@ def openbao() -> Iterator[OpenBao]:
         output = process.stdout
         assert output
         drain = threading.Thread(target=lambda: deque(output, maxlen=0))  # noqa: B023 - a full pipe would stop it
-        server = OpenBao(f"http://127.0.0.1:{port}", process)
+        server = OpenBao(f"{'https' if certificates else 'http'}://127.0.0.1:{port}", process)
         try:
             # Another process can take the port first: then the server ends, and is started on another one.
             if not any(b"server started" in line for line in output):
                 continue
             drain.start()
+            if certificates:
+                server.trust(next(certificates.glob("*-ca.pem")))
             _wait(server)
             server.do("POST", "sys/mounts/transit", {"type": "transit"})
             server.do("POST", "sys/auth/approle", {"type": "approle"})

@@ -1,21 +1,24 @@
-"""A target with a [signer] table of a test's, and a backend of each kind of ours on real parts."""
+"""A target with a [signer] table of a test's, and what makes keys of each backend on real parts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from chains.errors import ShipError
 from pipeline.manifest.project import load_project
 from pipeline.manifest.target import load_target
-from pipeline.signing.base import DigestBackend, MessageBackend
-from pipeline.signing.context import SignerContext
+from pipeline.signing.context import SignerContext, SignerNoAnswer, SignerUnavailable
+from pipeline.signing.keystore import create_keystore
 from pipeline.signing.password import PasswordOptions
 from tests.support.openbao import openbao
 from tests.support.softhsm import PIN, Token, new_token
 
-__all__ = ["pkcs11_digest", "pkcs11_message", "pkcs11_table", "signer_context", "vault_message"]
+__all__ = ["Case", "Service", "keystore_service", "pkcs11_service", "pkcs11_table", "signer_context", "vault_service"]
 
 PROJECT = """schema = 1
 [project]
@@ -49,32 +52,82 @@ def pkcs11_table(token: Token, key: str) -> str:
     return f'backend = "pkcs11"\nmodule = "{token.library}"\ntoken-label = "{token.label}"\nkey = "{key}"'
 
 
+@dataclass(frozen=True)
+class Case:
+    """One key. ``table`` is [signer] without a pin; ``events`` by name: how to cause it, and what it must raise."""
+
+    table: dict[str, str]
+    events: dict[str, tuple[Callable[[], None], type[ShipError]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Service:
+    """What makes keys of a backend, in the environment it needs."""
+
+    evm: Callable[[], Case] | None = None
+    ed25519: Callable[[], Case] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    short_numbers: bool = True
+
+
 @contextmanager
-def pkcs11_digest(root: Path) -> Iterator[DigestBackend]:
-    from pipeline.signing.pkcs11_backend import open_evm
+def pkcs11_service(folder: Path) -> Iterator[Service]:
+    token, labels = new_token(), (f"key-{number}" for number in itertools.count())
 
-    token = new_token()
-    token.key("deployer")
-    yield open_evm(signer_context(root, pkcs11_table(token, "deployer"), secret=PIN))
+    def case(kind: str) -> Case:
+        label = next(labels)
+        token.key(label, kind)
+        table = {
+            "backend": "pkcs11",
+            "module": token.library,
+            "token-label": token.label,
+            "key": label,
+            "pin": "env:CONFORMANCE_PIN",
+        }
+        return Case(table, {"destroyed key": (lambda: token.destroy(label), SignerUnavailable)})
+
+    yield Service(lambda: case("secp256k1"), lambda: case("ed25519"), {"CONFORMANCE_PIN": PIN})
 
 
 @contextmanager
-def pkcs11_message(root: Path) -> Iterator[MessageBackend]:
-    from pipeline.signing.pkcs11_backend import open_ed25519
+def keystore_service(folder: Path) -> Iterator[Service]:
+    numbers = itertools.count()
 
-    token = new_token()
-    token.key("deployer", "ed25519")
-    yield open_ed25519(signer_context(root, pkcs11_table(token, "deployer"), secret=PIN))
+    def case(kind: str) -> Case:
+        path = folder / f"key-{next(numbers)}.json"
+        create_keystore(path, "canary-password-31", solana=kind == "ed25519")
+        table = {"backend": "keystore", "file": "env:CONFORMANCE_KEYSTORE", "password": "env:CONFORMANCE_PASSWORD"}
+        os.environ["CONFORMANCE_KEYSTORE"] = str(path)
+        return Case(table)
+
+    environment = {"CONFORMANCE_PASSWORD": "canary-password-31", "CONFORMANCE_KEYSTORE": ""}
+    yield Service(lambda: case("secp256k1"), lambda: case("ed25519"), environment, short_numbers=False)
 
 
 @contextmanager
-def vault_message(root: Path) -> Iterator[MessageBackend]:
-    from pipeline.signing.vault_backend import open_ed25519
-
+def vault_service(folder: Path) -> Iterator[Service]:
+    """Without secp256k1, which transit has not."""
     with openbao() as server:
-        server.key("deployer")
-        server.allow("signer", "transit/sign/deployer", "transit/keys/deployer")
-        root.mkdir(parents=True, exist_ok=True)
-        (root / "token").write_text(server.token("signer"))
-        table = f'backend = "vault"\nurl = "{server.url}"\nkey = "deployer/1"\ntoken = "file:token"'
-        yield open_ed25519(signer_context(root, table))
+        numbers = itertools.count()
+
+        def ed25519() -> Case:
+            name = f"key-{next(numbers)}"
+            server.key(name)
+            server.allow(name, f"transit/sign/{name}", f"transit/keys/{name}")
+            token = server.token(name)
+            os.environ["CONFORMANCE_TOKEN"] = token
+
+            def delete() -> None:
+                server.do("POST", f"transit/keys/{name}/config", {"deletion_allowed": True})
+                server.do("DELETE", f"transit/keys/{name}")
+
+            return Case(
+                {"backend": "vault", "url": server.url, "key": f"{name}/1", "token": "env:CONFORMANCE_TOKEN"},
+                {
+                    "deleted key": (delete, SignerUnavailable),
+                    "no right": (lambda: server.allow(name, f"transit/keys/{name}"), SignerUnavailable),
+                    "expired credentials": (lambda: server.revoke(token), SignerNoAnswer),
+                },
+            )
+
+        yield Service(None, ed25519, {"CONFORMANCE_TOKEN": ""})

@@ -300,6 +300,18 @@ def test_without_tls_only_this_machine_is_asked(bao, tmp_path):
     refused(lambda: open_ed25519(with_token(tmp_path, bao, "any", url="http://10.1.2.3:8200")), "without TLS")
 
 
+def test_tls_by_an_authority_that_is_named_and_by_no_other(tmp_path, monkeypatch):
+    with openbao(tmp_path) as secure:
+        secure.key("deployer")
+        secure.allow("signer", "transit/sign/deployer", "transit/keys/deployer")
+        context = with_token(tmp_path, secure, secure.token("signer"))
+        refused(lambda: open_ed25519(context), "certificate")
+        monkeypatch.setenv("VAULT_CACERT", str(secure.authority))
+        assert signs(open_ed25519(context))
+        monkeypatch.setenv("VAULT_CACERT", str(tmp_path / "absent"))
+        refused(lambda: open_ed25519(context), "VAULT_CACERT")
+
+
 def test_a_key_that_may_leave_is_reported(bao, tmp_path):
     bao.key("leaky", exportable=True, allow_plaintext_backup=True)
     bao.allow("other", "transit/sign/*", "transit/keys/*")
