@@ -109,12 +109,19 @@ class Pkcs11Token:
                 "pin",
                 "Its security officer can set a new one.",
             ) from None
+        except exceptions.PKCS11Error as error:
+            raise self.context.unavailable(
+                f"{self.title} refuses the login: {type(error).__name__}",
+                "token-label",
+                "See what the token's own tool says.",
+            ) from None
         raise self.context.unavailable(f"the PIN of {self.title} is wrong{self._tries_left()}", "pin", _PIN_REMEDY)
 
     def _tries_left(self) -> str:
         from pkcs11 import TokenFlag
 
-        flags = in_time(self, self.token.slot.get_token).flags
+        with refusals(self, "to say how its PIN stands"):
+            flags = in_time(self, self.token.slot.get_token).flags
         if flags & TokenFlag.USER_PIN_LOCKED:
             return "; the token is locked now"
         if flags & TokenFlag.USER_PIN_FINAL_TRY:

@@ -241,9 +241,11 @@ def shim(tmp_path_factory):
 
 
 class Run:
-    def __init__(self, shim: Path, tmp_path: Path, fault: str, what: str = "sign", pin: str = PIN) -> None:
+    def __init__(
+        self, shim: Path, tmp_path: Path, fault: str, what: str = "sign", pin: str = PIN, **flags: Any
+    ) -> None:
         token = new_token()
-        token.key("deployer")
+        token.key("deployer", **flags)
         signer_context(tmp_path / "p", pkcs11_table(replace(token, library=str(shim)), "deployer"), secret=pin)
         self.log = tmp_path / "log"
         self.log.touch()
@@ -275,6 +277,12 @@ def test_hardware_is_called_hardware(shim, tmp_path):
     assert len(run.calls("C_Login")) == 1
 
 
+def test_hardware_that_gives_the_key_out_counts_as_software(shim, tmp_path):
+    run = Run(shim, tmp_path, "hardware", SENSITIVE=False, EXTRACTABLE=True)
+    assert run.said[0]["assurance"] == "software"
+    assert ["CKA_SENSITIVE" in run.said[0]["notes"][1], "CKA_EXTRACTABLE" in run.said[0]["notes"][2]] == [True, True]
+
+
 def test_a_wrong_pin_reaches_the_token_once(shim, tmp_path):
     run = Run(shim, tmp_path, "final-try-after", "open-again", pin="wrong-pin-1")
     assert [line["exit"] for line in run.said] == [2, 2]
@@ -290,12 +298,17 @@ def test_a_token_about_to_lock_is_left_alone(shim, tmp_path, fault, word):
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "exit_code"),
-    [("hang", "SHIP-S04", 3), ("removed", "SHIP-S04", 3), ("corrupt", "SHIP-S02", 2), ("short", "SHIP-S02", 2)],
+    ("fault", "code", "exit_code", "word"),
+    [
+        ("hang", "SHIP-S04", 3, "within 2 s"),
+        ("removed", "SHIP-S04", 3, "DeviceRemoved"),
+        ("corrupt", "SHIP-S02", 2, "was not made by"),
+        ("short", "SHIP-S02", 2, "63 bytes"),
+    ],
 )
-def test_a_signature_that_does_not_come_or_is_none(shim, tmp_path, fault, code, exit_code):
-    run = Run(shim, tmp_path, fault)
-    assert (run.said[-1]["code"], run.said[-1]["exit"]) == (code, exit_code)
+def test_a_signature_that_does_not_come_or_is_none(shim, tmp_path, fault, code, exit_code, word):
+    said = Run(shim, tmp_path, fault).said[-1]
+    assert (said["code"], said["exit"], word in said["cause"]) == (code, exit_code, True)
 
 
 def test_a_child_neither_signs_nor_ends_the_session(shim, tmp_path):

@@ -373,21 +373,21 @@ def test_an_overloaded_service_is_asked_again(proxied, status):
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "word"),
     [
-        Answer(503, b"busy"),
-        Answer(200, b"<html>login</html>"),
-        Answer(200, b"x" * 2_000_000),
-        Answer(200, drip=True),
-        Answer(302, headers={"Location": "http://127.0.0.1:9/"}),
-        Answer(307, headers={"Location": "http://127.0.0.1:9/"}),
+        (Answer(503, b"busy"), "overloaded"),
+        (Answer(200, b"<html>login</html>"), "not JSON"),
+        (Answer(200, b" " * 2_000_000 + b"{}"), "too large"),
+        (Answer(200, drip=True), "no answer within"),
+        (Answer(302, headers={"Location": "http://127.0.0.1:9/"}), "redirects"),
+        (Answer(307, headers={"Location": "http://127.0.0.1:9/"}), "redirects"),
     ],
 )
-def test_a_service_without_an_answer_stops_the_run_in_time(proxied, answer):
+def test_a_service_without_an_answer_stops_the_run_in_time(proxied, answer, word):
     key, proxy = proxied
     proxy.meddle = lambda *_: answer
     began = time.monotonic()
-    error = refused(lambda: key.sign_message(b"x"), "failed", kind=SignerNoAnswer, exit_code=3)
+    error = refused(lambda: key.sign_message(b"x"), "failed", word, kind=SignerNoAnswer, exit_code=3)
     assert time.monotonic() - began < 10
     assert proxy.url not in error.cause
     assert redact(key._session._client.token) == "[redacted]"
