@@ -18,7 +18,7 @@ from pipeline.manifest.project import Project
 from pipeline.manifest.secrets import SecretRef, default_stores, resolve_endpoint, resolve_secret
 from pipeline.manifest.target import Target, load_target
 from pipeline.reaching import is_embedded
-from pipeline.signing.opening import signer_address
+from pipeline.signing.opening import signer_address, signer_notes
 from pipeline.state.local import ProjectState
 
 __all__ = ["look_at_target"]
@@ -143,13 +143,23 @@ class _Look:
                 f'Add `address = "{address}"` under [signer]: another key is then refused.',
                 facts,
             )
+        yield from self._kept()
         yield from self._keystore()
-        if spec.password is not None:
-            reference = SecretRef(spec.password, self.target.layers.where(("signer", "password")))
+        for key in ("password", "pin", "token", "role-id", "secret-id"):
+            text = getattr(spec, key.replace("-", "_"))
+            if text is None:
+                continue
             try:
-                resolve_secret(reference, default_stores(self.project.root))
+                resolve_secret(
+                    SecretRef(text, self.target.layers.where(("signer", key))), default_stores(self.project.root)
+                )
             except Refused as error:
-                yield Finding("password", "missing", error.cause, error.remedy, {"reference": spec.password})
+                yield Finding(key, "missing", error.cause, error.remedy, {"reference": text})
+
+    def _kept(self) -> Iterator[Finding]:
+        """Where the key is kept, in the backend's words."""
+        for note in signer_notes(self.target, self.project.root):
+            yield Finding("signer", "ok", note)
 
     def _keystore(self) -> Iterator[Finding]:
         spec = self.target.spec.signer

@@ -28,9 +28,9 @@ class SignerNoAnswer(Resumable):
 
 
 class PasswordSource(Protocol):
-    """Gives a password or PIN by the name of what it opens, or ``stored``'s; raises a ``Refused`` when there is none."""
+    """Gives ``what`` ("PIN of the token ship"), or ``stored``'s; raises a ``Refused`` when there is none."""
 
-    def __call__(self, keystore: str, stored: Callable[[], str] | None = None) -> str: ...
+    def __call__(self, what: str, stored: Callable[[], str] | None = None) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ class SignerContext:
         return resolve_secret(SecretRef(text, self.where(key)), default_stores(self.root)).reveal()
 
     def ask(self, what: str, key: str) -> str:
-        """The password or PIN of ``what``: from the command line, the reference under ``key``, or a prompt."""
+        """``what`` ("PIN of the token ship"): from the command line, the reference under ``key``, or a prompt."""
         stored = (lambda: self.secret(key) or "") if getattr(self.spec, key) is not None else None
         if self.password is None:
-            raise self.unavailable(f"{what} would have to be opened, and this command asks for no password", key)
+            raise self.unavailable(f"the {what} would be needed, and this command asks for none", key)
         return self.password(what, stored)
 
     def unavailable(

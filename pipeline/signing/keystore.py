@@ -1,6 +1,9 @@
 """The software keystore: an Ethereum keyfile (version 3, scrypt), decrypted once per run.
 
 The one backend with a private key in ``ship``'s memory. For production keys use a KMS or an HSM.
+
+A Solana key is kept in the same form: ``crypto`` holds the 32-byte seed, and ``publicKey`` (base58) stands in place of
+``address``. A file of one kind is refused where the other is needed.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from chains.errors import Refused, Where
 from chains.evm.address import checksum, keccak256
 from chains.files import fsync_folder
 from pipeline.signing.base import Assurance
+from pipeline.signing.ed25519 import LocalEd25519
 from pipeline.signing.keyfile import KeyfileMalformed, WrongPassword, decrypt_keyfile
 
 __all__ = [
@@ -23,7 +27,9 @@ __all__ = [
     "LocalKey",
     "create_keystore",
     "keystore_address",
+    "keystore_public_key",
     "open_keystore",
+    "open_solana_keystore",
 ]
 
 _MAX_BYTES = 64 * 1024
@@ -80,9 +86,26 @@ def _read(path: Path) -> dict[str, Any]:
     return dict(data)
 
 
+def _read_kind(path: Path, *, solana: bool) -> dict[str, Any]:
+    data = _read(path)
+    if ("publicKey" in data) != solana:
+        raise KeystoreInvalid(
+            f"this keyfile holds {'an Ethereum' if solana else 'a Solana'} key, "
+            f"and {'a Solana' if solana else 'an Ethereum'} one is needed",
+            where=Where(str(path)),
+            remedy=f"Name another file, or make one: `ship signer new --kind {'ed25519' if solana else 'secp256k1'}`.",
+        )
+    return data
+
+
+def keystore_public_key(path: Path) -> str:
+    """The public key a Solana keyfile states, in base58, without its password (it is checked when the key is opened)."""
+    return str(_read_kind(path, solana=True)["publicKey"])
+
+
 def keystore_address(path: Path) -> str | None:
     """The address the keyfile states, without its password (it is checked when the key is opened)."""
-    address = _read(path).get("address")
+    address = _read_kind(path, solana=False).get("address")
     try:
         return checksum(str(address)) if address else None
     except ValueError:
@@ -91,7 +114,23 @@ def keystore_address(path: Path) -> str | None:
 
 def open_keystore(path: Path, password: str) -> LocalKey:
     """Decrypt. Raises ``KeystoreInvalid`` or ``KeystoreWrongPassword``; a wrong password is not tried again."""
-    data = _read(path)
+    return LocalKey(_decrypted(path, _read_kind(path, solana=False), password), "keystore")
+
+
+def open_solana_keystore(path: Path, password: str) -> LocalEd25519:
+    """As ``open_keystore``, for a Solana keyfile; the key has to be the one the file states."""
+    from solders.pubkey import Pubkey
+
+    data = _read_kind(path, solana=True)
+    key = LocalEd25519(_decrypted(path, data, password), "keystore")
+    if str(Pubkey(key.public_key)) != data["publicKey"]:
+        raise KeystoreInvalid(
+            "the keyfile holds another key than it states", where=Where(str(path)), remedy="Restore it from a backup."
+        )
+    return key
+
+
+def _decrypted(path: Path, data: dict[str, Any], password: str) -> bytes:
     try:
         key = decrypt_keyfile(data, password)
     except WrongPassword as error:
@@ -104,11 +143,20 @@ def open_keystore(path: Path, password: str) -> LocalKey:
         raise KeystoreInvalid(
             f"the keyfile cannot be used: {error}", where=Where(str(path)), remedy="Restore it from a backup."
         ) from error
-    return LocalKey(key, "keystore")
+    if len(key) != 32:
+        raise KeystoreInvalid(
+            f"the keyfile holds {len(key)} bytes, a key has 32",
+            where=Where(str(path)),
+            remedy="Restore it from a backup.",
+        )
+    return key
 
 
-def create_keystore(path: Path, password: str) -> str:
-    """A new random key, encrypted with scrypt (n = 2**18), readable by its owner only. Gives the address."""
+def create_keystore(path: Path, password: str, key: bytes | None = None, *, solana: bool = False) -> str:
+    """``key`` (32 bytes), else a new random one, encrypted with scrypt (n = 2**18), readable by its owner only.
+
+    Gives the address, or the public key in base58.
+    """
     from eth_keyfile.keyfile import create_keyfile_json
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,9 +169,15 @@ def create_keystore(path: Path, password: str) -> str:
             remedy="Choose another name; an existing key is never overwritten.",
         ) from error
     with os.fdopen(descriptor, "wb") as file:
-        data = create_keyfile_json(secrets.token_bytes(32), password.encode(), kdf="scrypt")
+        key = key or secrets.token_bytes(32)
+        data = create_keyfile_json(key, password.encode(), kdf="scrypt")
+        if solana:
+            from solders.keypair import Keypair
+
+            del data["address"]
+            data = {"publicKey": str(Keypair.from_seed(key).pubkey()), **data}
         file.write(json.dumps(data, indent=2).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
     fsync_folder(path.parent)
-    return checksum(data["address"])
+    return str(data["publicKey"]) if solana else checksum(data["address"])

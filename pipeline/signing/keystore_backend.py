@@ -7,9 +7,21 @@ from pathlib import Path
 
 from chains.errors import Where
 from pipeline.signing.context import SignerContext, SignerUnavailable
-from pipeline.signing.keystore import LocalKey, keystore_address, open_keystore
+from pipeline.signing.ed25519 import LocalEd25519
+from pipeline.signing.keystore import (
+    KeystoreInvalid,
+    LocalKey,
+    keystore_address,
+    keystore_public_key,
+    open_keystore,
+    open_solana_keystore,
+)
 
-__all__ = ["evm_address", "keystore_path", "open_evm"]
+__all__ = ["IN_MEMORY", "ed25519_public_key", "evm_address", "keystore_path", "notes", "open_ed25519", "open_evm"]
+
+IN_MEMORY = (
+    "The keystore backend holds the private key in ship's memory while it signs; a KMS or an HSM never gives it out."
+)
 
 
 def keystore_path(context: SignerContext) -> Path:
@@ -46,4 +58,26 @@ def evm_address(context: SignerContext) -> str:
 
 def open_evm(context: SignerContext) -> LocalKey:
     path = keystore_path(context)
-    return open_keystore(path, context.ask(path.name, "password"))
+    return open_keystore(path, context.ask(f"password of the keystore {path.name}", "password"))
+
+
+def ed25519_public_key(context: SignerContext) -> bytes:
+    """What the keyfile states; the key is not opened."""
+    from solders.pubkey import Pubkey
+
+    path = keystore_path(context)
+    try:
+        return bytes(Pubkey.from_string(keystore_public_key(path)))
+    except ValueError:
+        raise KeystoreInvalid(
+            "the keyfile's publicKey is none", where=Where(str(path)), remedy="Restore it from a backup."
+        ) from None
+
+
+def open_ed25519(context: SignerContext) -> LocalEd25519:
+    path = keystore_path(context)
+    return open_solana_keystore(path, context.ask(f"password of the keystore {path.name}", "password"))
+
+
+def notes(context: SignerContext) -> tuple[str, ...]:
+    return (IN_MEMORY,)

@@ -11,6 +11,7 @@ from pathlib import Path
 from chains.errors import Refused, Where
 from pipeline.manifest.secrets import register_secret
 from pipeline.signing.keystore import create_keystore
+from pipeline.signing.keystore_backend import IN_MEMORY
 from pipeline.signing.password import PasswordOptions, PasswordUnavailable
 
 __all__ = ["MIN_PASSWORD", "KeystoreNotWritable", "NewKey", "PasswordTooWeak", "make_key"]
@@ -32,7 +33,10 @@ class KeystoreNotWritable(Refused):
 
 @dataclass(frozen=True)
 class NewKey:
-    """A key that was just made. ``signer_table`` is TOML to paste into a target."""
+    """A key that was just written. ``signer_table`` is TOML to paste into a target.
+
+    ``address`` is an Ethereum address, or a Solana public key in base58.
+    """
 
     path: Path
     address: str
@@ -40,8 +44,17 @@ class NewKey:
     notes: tuple[str, ...]
 
 
-def make_key(out: Path, password: PasswordOptions, root: Path, ask: Callable[[], str]) -> NewKey:
-    """Write a new encrypted key to ``out``. ``ask`` prompts for the password when ``password`` names no source of it.
+def make_key(
+    out: Path,
+    password: PasswordOptions,
+    root: Path,
+    ask: Callable[[], str],
+    *,
+    key: Callable[[], bytes] | None = None,
+    solana: bool = False,
+) -> NewKey:
+    """Write an encrypted key to ``out``: a new one, or what ``key`` gives. ``ask`` prompts for the password when
+    ``password`` names no source of it.
 
     Raises ``KeystoreNotWritable``, ``PasswordTooWeak`` and ``PasswordUnavailable``, before anything is written.
     """
@@ -52,6 +65,7 @@ def make_key(out: Path, password: PasswordOptions, root: Path, ask: Callable[[],
             where=Where(str(out)),
             remedy="Choose another name.",
         )
+    given = key() if key is not None else None
     text = _password(password, out.name, ask)
     if len(text) < MIN_PASSWORD:
         raise PasswordTooWeak(
@@ -59,7 +73,7 @@ def make_key(out: Path, password: PasswordOptions, root: Path, ask: Callable[[],
             remedy="Choose a longer one: a few unrelated words are good.",
         )
     try:
-        address = create_keystore(path, text)
+        address = create_keystore(path, text, given, solana=solana)
     except OSError as error:
         raise KeystoreNotWritable(
             f"the keystore cannot be written: {error.strerror}",
@@ -67,8 +81,9 @@ def make_key(out: Path, password: PasswordOptions, root: Path, ask: Callable[[],
             remedy="Choose a folder that can be written to.",
         ) from error
     file, notes = _file_key(path, root)
-    table = f'[signer]\nbackend = "keystore"\nfile = {json.dumps(file)}\naddress = "{address}"'
-    return NewKey(path, address, table, notes)
+    pin = "public-key" if solana else "address"
+    table = f'[signer]\nbackend = "keystore"\nfile = {json.dumps(file)}\n{pin} = "{address}"'
+    return NewKey(path, address, table, (*notes, IN_MEMORY))
 
 
 def _password(options: PasswordOptions, name: str, ask: Callable[[], str]) -> str:
@@ -81,7 +96,7 @@ def _password(options: PasswordOptions, name: str, ask: Callable[[], str]) -> st
         text = ask()
         register_secret(text)
         return text
-    return options(name)
+    return options(f"password of the keystore {name}")
 
 
 def _file_key(path: Path, root: Path) -> tuple[str, tuple[str, ...]]:

@@ -5,6 +5,11 @@ A backend is a module with three functions, each given a ``SignerContext``:
     evm_address(context) -> str            who signs, asking as little as possible; ``[signer] address`` is held by us
     open_evm(context) -> EvmBackend        the secp256k1 key
     open_ed25519(context) -> MessageBackend   the ed25519 key; left out by a backend that has none
+
+and two it may have:
+
+    ed25519_public_key(context) -> bytes      the ed25519 key's public half, without opening it
+    notes(context) -> tuple[str, ...]         what a person should know of where this key is kept, without opening it
 """
 
 from __future__ import annotations
@@ -17,8 +22,17 @@ from chains.errors import Where
 from pipeline.manifest.target import Target
 from pipeline.signing.base import EvmBackend, MessageBackend, PolicyRefused
 from pipeline.signing.context import PasswordSource, SignerContext, SignerUnavailable
+from pipeline.signing.ed25519 import CheckedMessages
 
-__all__ = ["BACKENDS", "open_backend", "open_message_backend", "refuse_weak_backend", "signer_address"]
+__all__ = [
+    "BACKENDS",
+    "open_backend",
+    "open_message_backend",
+    "refuse_weak_backend",
+    "signer_address",
+    "signer_notes",
+    "signer_public_key",
+]
 
 BACKENDS = {
     "aws-kms": "pipeline.signing.aws_kms",
@@ -26,6 +40,8 @@ BACKENDS = {
     "development": "pipeline.signing.development",
     "gcp-kms": "pipeline.signing.gcp_kms",
     "keystore": "pipeline.signing.keystore_backend",
+    "pkcs11": "pipeline.signing.pkcs11_backend",
+    "vault": "pipeline.signing.vault_backend",
 }
 """Backend → its module, imported only when a target uses it (design §12)."""
 
@@ -81,6 +97,29 @@ def signer_address(target: Target, root: Path) -> str:
     return _pinned(context, str(module.evm_address(context)))
 
 
+def signer_public_key(target: Target, root: Path) -> str:
+    """On Solana: the public key (base58) that will sign, without opening it: the backend's word, else the pinned one."""
+    from solders.pubkey import Pubkey
+
+    module, context = _module(target), SignerContext(target, root)
+    pinned = context.spec.public_key
+    if hasattr(module, "ed25519_public_key"):
+        return _pinned_public_key(context, str(Pubkey(module.ed25519_public_key(context))))
+    if pinned is None:
+        raise context.unavailable(
+            f"the public key of a {context.spec.backend} signer is known once it is opened, and none is pinned",
+            "public-key",
+            "Write it as `public-key` under [signer].",
+        )
+    return pinned
+
+
+def signer_notes(target: Target, root: Path) -> tuple[str, ...]:
+    """What a person should know of where the key is kept; nothing is opened. Raises ``SignerUnavailable``."""
+    module, context = _module(target), SignerContext(target, root)
+    return tuple(module.notes(context)) if hasattr(module, "notes") else ()
+
+
 def open_backend(target: Target, root: Path, password: PasswordSource) -> EvmBackend:
     """The key itself. Its address is held against the pinned one again, now that it is proven."""
     module, context = _module(target), SignerContext(target, root, password)
@@ -95,7 +134,7 @@ def open_backend(target: Target, root: Path, password: PasswordSource) -> EvmBac
 
 
 def open_message_backend(target: Target, root: Path, password: PasswordSource) -> MessageBackend:
-    """The ed25519 key of a target. Raises ``SignerUnavailable``, also when it is not the pinned one."""
+    """The ed25519 key of a target, every signature of it verified. Raises ``SignerUnavailable``, also when it is not the pinned one."""
     module, context = _module(target), SignerContext(target, root, password)
     if not hasattr(module, "open_ed25519"):
         raise context.unavailable(
@@ -111,10 +150,16 @@ def open_message_backend(target: Target, root: Path, password: PasswordSource) -
             f"a {context.spec.backend} signer needs its public key pinned: the key is {found}",
             remedy=f'Write `public-key = "{found}"` under [signer] once you know that it is yours.',
         )
+    _pinned_public_key(context, found)
+    return CheckedMessages(backend)
+
+
+def _pinned_public_key(context: SignerContext, found: str) -> str:
+    pinned = context.spec.public_key
     if pinned is not None and pinned != found:
         raise context.unavailable(
             f"the key's public key is {found}, the target pins {pinned}",
             "public-key",
             "Use the key that belongs to the pinned one, or correct `public-key`.",
         )
-    return backend
+    return found

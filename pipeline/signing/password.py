@@ -1,4 +1,4 @@
-"""Where a keystore's password comes from: a file, a file descriptor, a secret reference, or a prompt. Never an argument."""
+"""Where a keystore's password or a token's PIN comes from: a file, a file descriptor, a secret reference, or a prompt. Never an argument."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class PasswordUnavailable(Refused):
 
 @dataclass
 class PasswordOptions:
-    """What the command line says. A descriptor is read once, and its password used for every keystore of the run."""
+    """What the command line says. A descriptor is read once, and its password used for every keystore and token of the run."""
 
     file: Path | None = None
     descriptor: int | None = None
     _read_before: str | None = field(default=None, repr=False)
 
-    def __call__(self, keystore: str, stored: Callable[[], str] | None = None) -> str:
-        """The password, known to the redactor from then on: from the command line, else ``stored`` (what the target's
-        reference holds), else a prompt. Raises ``PasswordUnavailable``.
+    def __call__(self, what: str, stored: Callable[[], str] | None = None) -> str:
+        """``what`` ("password of the keystore k.json"), known to the redactor from then on: from the command line, else
+        ``stored`` (what the target's reference holds), else a prompt. Raises ``PasswordUnavailable``.
         """
-        password = self._read(keystore, stored)
+        password = self._read(what, stored)
         register_secret(password)
         return password
 
-    def _read(self, keystore: str, stored: Callable[[], str] | None) -> str:
+    def _read(self, what: str, stored: Callable[[], str] | None) -> str:
         if self.file is not None:
             return self._from_file(self.file)
         if self.descriptor is not None:
@@ -57,10 +57,10 @@ class PasswordOptions:
         if stored is not None:
             return stored()
         if sys.stdin.isatty():
-            return getpass.getpass(f"Password of the keystore {keystore}: ")
+            return getpass.getpass(f"{what[:1].upper()}{what[1:]}: ")
         raise PasswordUnavailable(
-            f"the keystore {keystore} needs a password and there is no terminal to ask on",
-            remedy="Give --password-file FILE (mode 0600) or --password-fd N, or set `password` under [signer].",
+            f"the {what} is needed and there is no terminal to ask on",
+            remedy="Give --password-file FILE (mode 0600) or --password-fd N, or set `password` (of a token: `pin`) under [signer].",
         )
 
     @staticmethod
