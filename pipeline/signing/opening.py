@@ -23,6 +23,7 @@ __all__ = ["BACKENDS", "open_backend", "open_message_backend", "signer_address"]
 BACKENDS = {
     "development": "pipeline.signing.development",
     "keystore": "pipeline.signing.keystore_backend",
+    "remote": "pipeline.signing.remote",
 }
 """Backend → its module, imported only when a target uses it (design §12)."""
 
