@@ -34,6 +34,7 @@ COMMANDS = {
         "Show what waits for the owners of a Safe, or import their signatures.",
     ),
     "record": ("pipeline.cli.record_cmd", "Show or verify release records."),
+    "sign": ("pipeline.cli.sign.group", "Sign on a machine without a network: export, sign there, import."),
     "signer": ("pipeline.cli.signer_cmd", "Make an encrypted key, or show a target's signing address."),
     "createx": ("pipeline.cli.createx_cmd", "See that CreateX is on a target's chain, for create3 addresses."),
     "localnet": ("pipeline.cli.localnet_cmd", "Keep the embedded local chain running, stop it, or begin anew."),

@@ -24,6 +24,7 @@ BACKENDS = {
     "development": "pipeline.signing.development",
     "keystore": "pipeline.signing.keystore_backend",
     "remote": "pipeline.signing.remote",
+    "offline": "pipeline.signing.offline_backend",
 }
 """Backend → its module, imported only when a target uses it (design §12)."""
 

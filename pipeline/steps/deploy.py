@@ -95,11 +95,21 @@ class Deploy:
         assert journal is not None
         body = replace(self.plan.body, actions=actions)
         states = fold_proposals(journal.rows, self.plan.digest)
-        signer = EvmSigner(backend, CarriedPolicy(self.plan.body, PlanPolicy.of(body), states))
+        policy = CarriedPolicy(self.plan.body, PlanPolicy.of(body), states)
+        signer = EvmSigner(backend, policy)
         sender = self.session.chain.sender(body, self.plan.digest, journal, signer, self.bundle.artifact)
         self.senders.append(sender)
+        if backend.name == "offline":
+            self._by_rounds(backend, policy, sender)
         with self.server.serving(sender) if self.server else nullcontext():
             sender.run()
+
+    def _by_rounds(self, backend: EvmBackend, policy: CarriedPolicy, sender: Sender) -> None:
+        from pipeline.signing.offline.round import Round
+        from pipeline.signing.offline_backend import OfflineBackend
+
+        assert isinstance(backend, OfflineBackend)
+        Round(self.session, self.plan, self.bundle, backend, policy, sender.plan.actions).attach(sender)
 
     def _part_way(self, error: Refused) -> ShipError:
         """A refusal after something was sent is no longer "nothing sent": the run stopped and can be resumed."""
