@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli.options import chain_option, json_option, password_options, project_option
+from pipeline.cli.signer.rotate import rotate
 from pipeline.signing.password import PasswordOptions
 
 __all__ = ["command"]
@@ -15,6 +16,9 @@ __all__ = ["command"]
 @click.group(name="signer")
 def command() -> None:
     """Make an encrypted key, or show a target's signing address."""
+
+
+command.add_command(rotate)
 
 
 @command.command()

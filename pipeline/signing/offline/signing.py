@@ -91,7 +91,15 @@ def keystore_key(path: Path, password: PasswordSource) -> EvmBackend:
 
 def signer_file_key(path: Path, request: Request, password: PasswordSource) -> EvmBackend:
     """The key a TOML file with a ``[signer]`` table names, as in a target. Its address has to be the request's."""
-    from pipeline.signing.offline.standalone import standalone_target
     from pipeline.signing.opening import open_backend
+    from pipeline.signing.standalone import standalone_target
 
-    return open_backend(standalone_target(path, request), path.resolve().parent, password)
+    chain = request.plan.body.chain
+    target = standalone_target(path, chain["name"], chain["id"], request.signer)
+    if target.spec.signer and target.spec.signer.backend in {"offline", "remote"}:
+        raise OtherKey(
+            f"the {target.spec.signer.backend} backend is none for a machine without a network",
+            where=target.layers.where(("signer", "backend")),
+            remedy="Use keystore or pkcs11 there.",
+        )
+    return open_backend(target, path.resolve().parent, password)

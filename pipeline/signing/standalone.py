@@ -1,10 +1,10 @@
-"""A target made of nothing but a ``[signer]`` table, for the machine that has no project."""
+"""A target made of nothing but a ``[signer]`` table: on a machine without a project, or for a key that is to come."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from chains.errors import Where
+from chains.errors import Refused, Where
 from pipeline.manifest.chain_choice import chosen_chain
 from pipeline.manifest.errors import raise_all
 from pipeline.manifest.layers import Layer, Layers
@@ -15,39 +15,37 @@ from pipeline.manifest.target import Target
 from pipeline.manifest.target_rules import target_problems
 from pipeline.manifest.target_spec import TargetSpec
 from pipeline.manifest.validation import validated
-from pipeline.signing.offline.files import FileRefused, Request
 
-__all__ = ["standalone_target"]
+__all__ = ["SignerFileRefused", "standalone_target"]
 
 
-def standalone_target(path: Path, request: Request) -> Target:
-    """The target ``path`` describes: ``schema = 1`` and ``[signer]``, on the request's chain.
+class SignerFileRefused(Refused):
+    """SHIP-S15: a signer file holds something else than a signer."""
 
-    Where it pins no address, the request's counts. Raises ``FileRefused``, ``ManifestInvalid``.
+    code = "SHIP-S15"
+
+
+def standalone_target(path: Path, chain: str, chain_id: int, address: str | None = None) -> Target:
+    """The target ``path`` describes: ``schema = 1`` and ``[signer]``, on the given chain.
+
+    Where it pins no address, ``address`` counts. Raises ``SignerFileRefused``, ``ManifestInvalid``.
     """
     document = read_document(path, root=path.resolve().parent)
     signer = document.data.get("signer")
     if set(document.data) != {"schema", "signer"} or not isinstance(signer, dict):
-        raise FileRefused(
+        raise SignerFileRefused(
             "a signer file holds `schema = 1` and the table [signer], and nothing else",
             where=Where(document.file),
             remedy="docs/guide/signers.md shows a whole table for each backend.",
         )
-    if signer.get("backend") in {"offline", "remote"}:
-        raise FileRefused(
-            f"the {signer['backend']} backend is none for a machine without a network",
-            where=document.where(("signer", "backend")),
-            remedy="Use keystore or pkcs11 there.",
-        )
-    chain = request.plan.body.chain
     data = {
         "schema": document.data["schema"],
-        "chain": {"name": chain["name"], "id": chain["id"]},
-        "signer": {"address": request.signer, **signer},
+        "chain": {"name": chain, "id": chain_id},
+        "signer": {**({"address": address} if address else {}), **signer},
     }
     layers = Layers((Layer(document),))
     spec = validated(TargetSpec, data, layers.where)
-    project = validated(ProjectSpec, {"schema": 1, "project": {"name": "offline", "version": "0.0.0"}}, layers.where)
+    project = validated(ProjectSpec, {"schema": 1, "project": {"name": "none", "version": "0.0.0"}}, layers.where)
     facts, units = chosen_chain(spec, layers.where), Overridden(project, layers, {})
     raise_all(target_problems(spec, facts, units, layers.where))
-    return Target("offline", spec, facts, layers, units)
+    return Target("none", spec, facts, layers, units)

@@ -1,0 +1,1 @@
+"""Subcommands of ``ship signer``, one module each."""
