@@ -48,9 +48,9 @@ class NothingToReplan(Refused):
 
 
 class RotationUnderWay(Refused):
-    """SHIP-T02: an unfinished rotation comes before any release."""
+    """SHIP-Z02: an unfinished rotation comes before any release."""
 
-    code = "SHIP-T02"
+    code = "SHIP-Z02"
 
 
 class OtherPlanUnfinished(Refused):

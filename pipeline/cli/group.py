@@ -35,7 +35,7 @@ COMMANDS = {
     ),
     "record": ("pipeline.cli.record_cmd", "Show or verify release records."),
     "sign": ("pipeline.cli.sign.group", "Sign on a machine without a network: export, sign there, import."),
-    "signer": ("pipeline.cli.signer_cmd", "Make an encrypted key, or show a target's signing address."),
+    "signer": ("pipeline.cli.signer_cmd", "Make an encrypted key; show, test or rotate a target's key."),
     "createx": ("pipeline.cli.createx_cmd", "See that CreateX is on a target's chain, for create3 addresses."),
     "localnet": ("pipeline.cli.localnet_cmd", "Keep the embedded local chain running, stop it, or begin anew."),
     "completion": ("pipeline.cli.completion_cmd", "Print the completion script for bash, zsh or fish."),

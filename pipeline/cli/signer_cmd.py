@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from pipeline.cli.options import chain_option, json_option, password_options, project_option
+from pipeline.cli.signer.list_ import list_
 from pipeline.cli.signer.rotate import rotate
+from pipeline.cli.signer.test_ import test_
 from pipeline.signing.password import PasswordOptions
 
 __all__ = ["command"]
@@ -15,10 +17,12 @@ __all__ = ["command"]
 
 @click.group(name="signer")
 def command() -> None:
-    """Make an encrypted key, or show a target's signing address."""
+    """Make an encrypted key; show, test or rotate a target's key."""
 
 
+command.add_command(list_)
 command.add_command(rotate)
+command.add_command(test_)
 
 
 @command.command()

@@ -28,9 +28,9 @@ __all__ = ["RotationImpossible", "bundle_of", "plan_rotation"]
 
 
 class RotationImpossible(Refused):
-    """SHIP-T01: there is nothing to rotate, or something that no transaction of the old key can move."""
+    """SHIP-Z01: there is nothing to rotate, or something that no transaction of the old key can move."""
 
-    code = "SHIP-T01"
+    code = "SHIP-Z01"
 
 
 def plan_rotation(session: Session, bundle: Bundle, old: str, new: str) -> Plan:

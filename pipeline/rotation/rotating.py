@@ -30,15 +30,15 @@ __all__ = ["RotateOptions", "Rotated", "rotate"]
 
 
 class ReleaseUnfinished(Refused):
-    """SHIP-T03: a release is under way on the target, and a rotation cannot begin."""
+    """SHIP-Z03: a release is under way on the target, and a rotation cannot begin."""
 
-    code = "SHIP-T03"
+    code = "SHIP-Z03"
 
 
 class NoSuccessor(Refused):
-    """SHIP-T04: nobody was named to rotate to, or somebody else than the rotation under way."""
+    """SHIP-Z04: nobody was named to rotate to, or somebody else than the rotation under way."""
 
-    code = "SHIP-T04"
+    code = "SHIP-Z04"
 
 
 @dataclass(frozen=True)

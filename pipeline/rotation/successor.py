@@ -14,9 +14,9 @@ __all__ = ["SuccessorInvalid", "successor"]
 
 
 class SuccessorInvalid(Refused):
-    """SHIP-T05: what is to get the rights is no address."""
+    """SHIP-Z05: what is to get the rights is no address."""
 
-    code = "SHIP-T05"
+    code = "SHIP-Z05"
 
 
 def successor(target: Target, to: str | None, signer_file: Path | None) -> str | None:

@@ -20,9 +20,9 @@ __all__ = ["SignerFileRefused", "standalone_target"]
 
 
 class SignerFileRefused(Refused):
-    """SHIP-S15: a signer file holds something else than a signer."""
+    """SHIP-O09: a signer file holds something else than a signer."""
 
-    code = "SHIP-S15"
+    code = "SHIP-O09"
 
 
 def standalone_target(path: Path, chain: str, chain_id: int, address: str | None = None) -> Target:

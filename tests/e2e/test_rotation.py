@@ -82,7 +82,7 @@ def test_after_a_rotation_the_new_key_upgrades_and_the_old_one_cannot(project: P
     process.communicate()
     if any(row["kind"] == "plan.finished" for row in ship.journal()[-1:]):
         pytest.fail("the rotation was over before it was killed: nothing was shown")
-    assert ship.deploy(exit_code=2)["error"]["code"] == "SHIP-T02"
+    assert ship.deploy(exit_code=2)["error"]["code"] == "SHIP-Z02"
     done = json.loads(ship("signer", "rotate", "--chain", "local", "--json").stdout)
     assert (done["from"], done["to"]) == (DEPLOYER, SECOND)
 
@@ -120,12 +120,12 @@ def test_after_a_rotation_the_new_key_upgrades_and_the_old_one_cannot(project: P
 def test_what_a_rotation_refuses(project: Project) -> None:
     ship = project("counter")
     ship("localnet", "up")
-    assert "SHIP-T01" in ship("signer", "rotate", "--chain", "local", "--to", SECOND, exit_code=2).stderr
+    assert "SHIP-Z01" in ship("signer", "rotate", "--chain", "local", "--to", SECOND, exit_code=2).stderr
     ship.deploy()
-    assert "SHIP-T04" in ship("signer", "rotate", "--chain", "local", exit_code=2).stderr
-    assert "SHIP-T05" in ship("signer", "rotate", "--chain", "local", "--to", SECOND[:-1], exit_code=2).stderr
+    assert "SHIP-Z04" in ship("signer", "rotate", "--chain", "local", exit_code=2).stderr
+    assert "SHIP-Z05" in ship("signer", "rotate", "--chain", "local", "--to", SECOND[:-1], exit_code=2).stderr
     bent = SECOND.replace("C", "c", 1)
-    assert "SHIP-T05" in ship("signer", "rotate", "--chain", "local", "--to", bent, exit_code=2).stderr
+    assert "SHIP-Z05" in ship("signer", "rotate", "--chain", "local", "--to", bent, exit_code=2).stderr
     assert "SHIP-E34" in ship("signer", "rotate", "--chain", "local", "--to", DEPLOYER, exit_code=2).stderr
     fixed = ship("signer", "rotate", "--chain", "local", "--to", SECOND, exit_code=2).stderr
     assert "SHIP-E10" in fixed  # its registry's owner is an immutable: shown by the simulation, and nothing was sent
