@@ -121,6 +121,8 @@ def decode_signed(raw: bytes) -> tuple[UnsignedTransaction, tuple[int, int, int]
 
 def decode_unsigned(payload: bytes) -> UnsignedTransaction:
     """What ``UnsignedTransaction.payload`` encoded. Raises ``ValueError`` on anything that it would not encode so."""
+    import rlp
+
     number = int.from_bytes
     try:
         typed = payload[:1] == b"\x02"

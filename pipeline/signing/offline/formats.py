@@ -59,7 +59,7 @@ def read_solana_lines(text: str, message: bytes) -> dict[bytes, bytes]:
     for number, line in enumerate(text.splitlines(), start=1):
         match = _LINE.fullmatch(line.strip())
         if match is None:
-            if "=" in line:
+            if "=" in line and " " not in line.strip():
                 raise ValueError(f"line {number} is not PUBKEY=SIGNATURE in base58")
             continue
         key, signature = Pubkey.from_string(match[1]), Signature.from_string(match[2])

@@ -17,7 +17,7 @@ from chains.errors import Refused
 from chains.evm.actions import Action
 from chains.evm.fees import BaseFeeAboveCap, FeeCaps, bump, current_fees, ether
 from chains.evm.lifecycle import TxState, fold
-from chains.evm.node import data_or_nothing
+from chains.evm.node import data_or_nothing, quantity
 from chains.evm.sender import Sender
 from chains.evm.transaction import Fees, UnsignedTransaction
 from chains.rpc import RpcFault
@@ -95,14 +95,25 @@ class Round:
     # -- beside the sender ---------------------------------------------------------------------------------------
 
     def _may_sign(self, sender: Sender, action: Action) -> bool:
+        """Raises ``AwaitingSignatures`` once nothing else is left to do: it ends the turn, and nothing of it is sent."""
         if self._signed(sender.states[action.id], action):
             return True
-        if any(state.stage in {"signed", "mined"} for state in sender.states.values()):
-            return False  # what is on its way comes first: raising here would keep it from being sent
+        others = [state for key, state in sender.states.items() if key != action.id]
+        if any(state.stage in {"signed", "mined"} for state in others):
+            return False  # on its way
+        before = self.actions[: next(n for n, a in enumerate(self.actions) if a.id == action.id)]
+        if any(self._signed(sender.states[a.id], a) and not sender.states[a.id].settled for a in before):
+            return False  # about to be signed and sent in this very turn
+        if self._nonce_is_used(action):
+            return True  # the sender finds out by whom
         path = self.open()
         if path is not None:
             raise self.backend.awaiting("the other machine has to sign before this goes on", path)
         return True
+
+    def _nonce_is_used(self, action: Action) -> bool:
+        answer = self.session.chain.rpc.read("eth_getTransactionCount", [self.backend.address, "latest"])
+        return quantity(answer) > action.nonce
 
     def _replacement_wanted(self, unsigned: UnsignedTransaction) -> AwaitingSignatures:
         action = next(a for a in self.actions if a.nonce == unsigned.nonce)
