@@ -97,6 +97,7 @@ def test_after_a_rotation_the_new_key_upgrades_and_the_old_one_cannot(project: P
     assert rollback["capability"] == "full"
     assert rollback["requires"]["authority"] == SECOND
 
+    ship.edit("ship.toml", 'args = ["${deployer}"]    ', f'args = ["{DEPLOYER}"]')  # who that was is a fact from now on
     _upgrade(ship)
     refused = ship.deploy(exit_code=2)  # the old key
     assert refused["error"]["code"] == "SHIP-E10"

@@ -168,3 +168,50 @@ def test_signatures_over_anything_else_are_not_taken(project: Project, tmp_path:
     refused = away("sign", "sign", "bent.json", "--keystore", key, "--password-file", password, "--yes", exit_code=2)
     assert "SHIP-O02" in refused.stderr
     assert not (tmp_path / "bent.signed.json").exists()
+
+
+def test_a_stuck_transaction_is_replaced_by_a_round_more(project: Project, tmp_path: Path) -> None:
+    """Nothing is mined at first: the run asks for higher fees, takes what comes back, and ends with that one mined."""
+    ship = project("counter")
+    folder = ship.root / "deployments/local/signing"
+    key, password = str(keyfile(tmp_path)), str(password_file(tmp_path))
+
+    def sign_what_waits() -> dict[str, Any]:
+        waiting = [p for p in folder.glob("*.json") if ".signed" not in p.name]
+        request = next(p for p in waiting if not p.with_name(p.name.replace(".json", ".signed.json")).exists())
+        ship("sign", "sign", str(request), "--keystore", key, "--password-file", password, "--yes")
+        data: dict[str, Any] = json.loads(request.read_text())
+        return data
+
+    with anvil("--no-mining") as node:
+        path = ship.root / "manifests/local.toml"
+        embedded = path.read_text()
+        path.write_text(embedded + f'\n[rpc]\nendpoints = ["{node.url}"]\n')
+        _signer(ship, 'backend = "offline"')
+        ship.deploy(exit_code=3)
+        sign_what_waits()  # beside the request: the next run finds it there
+        stuck = ship.deploy(exit_code=3)
+        assert stuck["error"]["code"] == "SHIP-O01"
+        assert "stuck" in stuck["error"]["cause"]
+        request = sign_what_waits()
+        (asked,) = request["transactions"]
+        assert asked["replaces"] is True
+        process = ship.start("deploy", "--chain", "local", "--json")
+        deadline_s = time.monotonic() + LONGEST_S
+        while time.monotonic() < deadline_s:
+            signed = [
+                r["data"] for r in ship.journal() if r["kind"] == "tx.signed" and r["data"]["action"] == asked["action"]
+            ]
+            if len(signed) == 2 and node.call("eth_getTransactionByHash", signed[1]["hash"]) is not None:
+                break
+            time.sleep(0.05)
+        node.call("evm_setAutomine", True)
+        node.call("evm_mine")
+        out, _ = process.communicate(timeout=LONGEST_S)
+        assert json.loads(out)["outcome"] == "done"
+        mined = next(
+            r["data"] for r in ship.journal() if r["kind"] == "tx.final" and r["data"]["action"] == asked["action"]
+        )
+        assert mined["hash"] == signed[1]["hash"]
+        assert ship.deploy()["sent"] == 0
+        path.write_text(embedded)

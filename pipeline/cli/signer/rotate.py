@@ -39,7 +39,7 @@ def rotate(
     """
     from pipeline.cli.options import make_ui
     from pipeline.cli.show import json_document, json_errors
-    from pipeline.manifest.project import load_project
+    from pipeline.manifest.project import PROJECT_FILE, load_project
     from pipeline.manifest.target import load_target
     from pipeline.rotation.rotating import RotateOptions
     from pipeline.rotation.rotating import rotate as rotate_keys
@@ -59,11 +59,17 @@ def rotate(
             "sent": done.transactions, "record": str(done.record), "rollback": str(done.rollback),
         })  # fmt: skip
         return
-    ui.block("\n".join([
+    lines = [
         "",
         f"done: every right of {done.old} on {chain} is {done.new}'s now; record {done.record}",
         f"the way back, for the new key: {done.rollback}",
         f"now change {target.layers.where(('signer',)).file}, under [signer]:",
         "",
         f'address = "{done.new}"',
-    ]))  # fmt: skip
+    ]
+    if b"${deployer}" in (project.root / PROJECT_FILE).read_bytes():
+        lines += [
+            "",
+            f"and in {PROJECT_FILE}: ${{deployer}} in arguments of contracts that are live was {done.old}; write that",
+        ]
+    ui.block("\n".join(lines))

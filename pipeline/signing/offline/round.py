@@ -67,7 +67,7 @@ class Round:
     def attach(self, sender: Sender) -> None:
         """Let ``sender`` sign what came back, and stop it, when nothing of it is on its way, where more is needed."""
         self._take_replacements()
-        self.backend.missing = self._replacement_wanted
+        self.backend.missing = self._missing
         sender.may_sign = lambda action: self._may_sign(sender, action)
 
     def open(self) -> Path | None:
@@ -115,8 +115,10 @@ class Round:
         answer = self.session.chain.rpc.read("eth_getTransactionCount", [self.backend.address, "latest"])
         return quantity(answer) > action.nonce
 
-    def _replacement_wanted(self, unsigned: UnsignedTransaction) -> AwaitingSignatures:
+    def _missing(self, unsigned: UnsignedTransaction) -> AwaitingSignatures:
         action = next(a for a in self.actions if a.nonce == unsigned.nonce)
+        if not self._states()[action.id].attempts:
+            return self.backend.awaiting(f"the other machine has to sign {action.id}", self.open())
         path = self._open_replacement(action)
         return self.backend.awaiting(f"{action.id} is stuck; a replacement with higher fees has to be signed", path)
 
