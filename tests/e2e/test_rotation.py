@@ -13,6 +13,7 @@ import pytest
 from tests.support.anvil import DEPLOYER
 from tests.support.keyfiles import keyfile, password_file
 from tests.support.safes import ACCOUNTS, Chain
+from tests.support.schemas import hold
 
 Project = Callable[[str], Any]
 
@@ -84,6 +85,7 @@ def test_after_a_rotation_the_new_key_upgrades_and_the_old_one_cannot(project: P
         pytest.fail("the rotation was over before it was killed: nothing was shown")
     assert ship.deploy(exit_code=2)["error"]["code"] == "SHIP-Z02"
     done = json.loads(ship("signer", "rotate", "--chain", "local", "--json").stdout)
+    hold(done)
     assert (done["from"], done["to"]) == (DEPLOYER, SECOND)
 
     chain = Chain(url)

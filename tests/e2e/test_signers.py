@@ -17,6 +17,7 @@ import pytest
 from tests.support.anvil import DEPLOYER, anvil, tool
 from tests.support.fault_proxy import fault_proxy, http_status
 from tests.support.keyfiles import PASSWORD, keyfile, password_file
+from tests.support.schemas import hold
 
 Project = Callable[[str], Any]
 
@@ -124,6 +125,7 @@ def test_cast_signs_what_was_exported(project: Project, tmp_path: Path) -> None:
     export = json.loads(
         ship("sign", "export", "--chain", "local", "--again", "--fee-factor", "3", "--out", str(out), "--json").stdout
     )
+    hold(export)
     request = json.loads(out.read_text())
     assert export["sha256"] == request["sha256"]
     lines = []
@@ -141,7 +143,7 @@ def test_cast_signs_what_was_exported(project: Project, tmp_path: Path) -> None:
         lines.append(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip())
     raw = tmp_path / "signed.txt"
     raw.write_text("\n".join(lines) + "\n")
-    ship("sign", "import", str(raw), "--chain", "local")
+    hold(json.loads(ship("sign", "import", str(raw), "--chain", "local", "--json").stdout))
     _once(ship, ship.deploy(), actions=len(lines))
 
 

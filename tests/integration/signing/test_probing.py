@@ -19,6 +19,7 @@ from pipeline.signing.probing import probe_digest, probe_transaction
 from tests.support.anvil import DEPLOYER, KEY, anvil
 from tests.support.fault_proxy import fault_proxy, result
 from tests.support.keyfiles import PASSWORD, keyfile, password_file
+from tests.support.schemas import hold
 
 SECOND = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 
@@ -74,6 +75,7 @@ def test_each_kind_of_backend_is_tested(tmp_path: Path) -> None:
         done = _ship(tmp_path, "test", "--chain", "far", "--json")
         assert done.exit_code == 0, done.output
         document: dict[str, Any] = json.loads(done.output)
+        hold(document)
         assert (document["address"], document["signed"]) == (SECOND, "a transaction no chain can take")
         assert document["microseconds"] > 0
         proxy.add(result("0x02c0", "eth_signTransaction"))
@@ -91,6 +93,7 @@ def test_the_list_shows_every_target_and_no_secret(tmp_path: Path, monkeypatch: 
     _target(tmp_path, "dead", 'backend = "remote"', 'url = "http://127.0.0.1:9"', 'token = "env:SIGNER_TOKEN"', f'address = "{SECOND}"')  # fmt: skip
     done = _ship(tmp_path, "list", "--json")
     assert done.exit_code == 2  # one of them does not answer
+    hold(json.loads(done.output))
     listed = {one["target"]: one for one in json.loads(done.output)["signers"]}
     assert (listed["soft"]["found"], listed["soft"]["pinned"], listed["soft"]["kept_by"]) == (
         DEPLOYER,
