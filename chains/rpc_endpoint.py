@@ -25,7 +25,11 @@ _REVERT = 3
 
 
 class RpcUnknown(Exception):
-    """No usable answer. Whatever was asked for may have happened."""
+    """No usable answer. Whatever was asked for may have happened. ``status`` is the HTTP status where it was not 200."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class RpcFault(Exception):
@@ -64,6 +68,10 @@ class Endpoint:
     @property
     def timeout_s(self) -> float:
         return self._http.timeout_s
+
+    @timeout_s.setter
+    def timeout_s(self, timeout_s: float) -> None:
+        self._http.timeout_s = timeout_s
 
     def batch(self, requests: Sequence[Request]) -> list[Any | RpcFault]:
         """Answers in the order asked, an ``RpcFault`` in the place of a refused one. Raises ``RpcUnknown``."""
@@ -105,7 +113,7 @@ class Endpoint:
         except HttpFailed as error:
             raise RpcUnknown(str(error)) from error
         if response.status != 200:
-            raise RpcUnknown(f"{self.label}: HTTP status {response.status}")
+            raise RpcUnknown(f"{self.label}: HTTP status {response.status}", response.status)
         try:
             return read_json(response.body)
         except ValueError as error:

@@ -22,6 +22,7 @@ from pipeline.options import DeployOptions
 from pipeline.outcome import Outcome, UnitOutcome
 from pipeline.plan import Plan, load_plan
 from pipeline.reaching import Reached
+from pipeline.rotation.kind import is_rotation
 from pipeline.session import Session, open_session
 from pipeline.step import Runner, Skip
 from pipeline.steps.approve import Approve
@@ -44,6 +45,12 @@ class NothingToReplan(Refused):
     """SHIP-P04: ``--replan`` was asked for while a transaction is still on its way."""
 
     code = "SHIP-P04"
+
+
+class RotationUnderWay(Refused):
+    """SHIP-Z02: an unfinished rotation comes before any release."""
+
+    code = "SHIP-Z02"
 
 
 class OtherPlanUnfinished(Refused):
@@ -78,6 +85,7 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
     if unfinished is not None:
         # An earlier run stopped part-way: its plan, its bundle, its gates.
         plan = session.plan(unfinished)
+        _no_rotation(session, plan)
         bundle = load_bundle(session.state.project.bundles, plan.bundle)
         session.ui.note(f"going on with plan {plan.digest[:12]} of an earlier run")
     else:
@@ -107,6 +115,15 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
     checks = run(Check(session, plan))
     recorded = run(Record(session, plan, proofs, checks))
     outcome.record = str(recorded.path.relative_to(session.project.root))
+
+
+def _no_rotation(session: Session, plan: Plan) -> None:
+    if is_rotation(plan):
+        raise RotationUnderWay(
+            f"a rotation of the key to {plan.body.handover} is under way on {session.target.name}",
+            done="This run did nothing; what the rotation did so far is in the journal.",
+            remedy=f"Finish it: `ship signer rotate --chain {session.target.name}`.",
+        )
 
 
 def _send(session: Session, plan: Plan, bundle: Bundle, options: DeployOptions, outcome: Outcome, run: Runner) -> None:

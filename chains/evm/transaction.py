@@ -7,7 +7,7 @@ from typing import Any
 
 from chains.evm.address import address_bytes, checksum, keccak256
 
-__all__ = ["Fees", "SignedTransaction", "UnsignedTransaction", "decode_signed"]
+__all__ = ["Fees", "SignedTransaction", "UnsignedTransaction", "decode_signed", "decode_unsigned"]
 
 
 @dataclass(frozen=True)
@@ -117,3 +117,35 @@ def decode_signed(raw: bytes) -> tuple[UnsignedTransaction, tuple[int, int, int]
         chain, number(nonce, "big"), address, number(value, "big"), data, number(gas, "big"), fees
     )
     return unsigned, signature
+
+
+def decode_unsigned(payload: bytes) -> UnsignedTransaction:
+    """What ``UnsignedTransaction.payload`` encoded. Raises ``ValueError`` on anything that it would not encode so."""
+    import rlp
+
+    number = int.from_bytes
+    try:
+        typed = payload[:1] == b"\x02"
+        f = rlp.decode(payload[1:] if typed else payload)
+        if len(f) != 9 or not all(isinstance(item, bytes) for item in (f[:8] if typed else f)):
+            raise ValueError("not an unsigned transaction of type 0 or 2")
+        if typed:
+            chain, nonce, gas, to, value, data = f[0], f[1], f[4], f[5], f[6], f[7]
+            fees = Fees(number(f[3], "big"), number(f[2], "big"))
+        else:
+            chain, nonce, gas, to, value, data = f[6], f[0], f[2], f[3], f[4], f[5]
+            fees = Fees(number(f[1], "big"), None)
+    except (rlp.exceptions.RLPException, TypeError) as error:
+        raise ValueError(f"not an unsigned transaction: {error}") from error
+    unsigned = UnsignedTransaction(
+        number(chain, "big"),
+        number(nonce, "big"),
+        checksum(to) if to else None,
+        number(value, "big"),
+        data,
+        number(gas, "big"),
+        fees,
+    )
+    if len(to) not in {0, 20} or unsigned.payload() != payload:
+        raise ValueError("not the one encoding of an unsigned transaction")
+    return unsigned

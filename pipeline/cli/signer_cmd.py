@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.options import chain_option, json_option, password_options, project_option
+from pipeline.cli.signer.list_ import list_
 from pipeline.cli.signer.policy import policy
+from pipeline.cli.signer.rotate import rotate
+from pipeline.cli.signer.test_ import test_
 from pipeline.signing.password import PasswordOptions
 
 __all__ = ["command"]
@@ -27,10 +30,13 @@ _kind_option = click.option(
 
 @click.group(name="signer")
 def command() -> None:
-    """Make or import an encrypted key, show who signs for a target, or print what a cloud has to allow."""
+    """Make or import an encrypted key; show, test or rotate a target's; print what a cloud has to allow."""
 
 
+command.add_command(list_)
 command.add_command(policy)
+command.add_command(rotate)
+command.add_command(test_)
 
 
 @command.command()

@@ -27,7 +27,6 @@ class SignerSpec(Spec):
         "vault",
         "remote",
         "offline",
-        "ledger",
         "safe",
         "squads",
     ] = Field(description="Where the key is held.")
@@ -42,7 +41,7 @@ class SignerSpec(Spec):
         min_length=1,
         max_length=2_000,
         description="The backend's name of the key: an alias, ARN or id (aws-kms), a resource name (gcp-kms), NAME or "
-        "NAME/VERSION (azure-kv, vault), a label or id:HEX (pkcs11), a derivation path (ledger).",
+        "NAME/VERSION (azure-kv, vault), a label or id:HEX (pkcs11).",
     )
     file: KeystorePath | None = Field(
         default=None, description="keystore: the keyfile, a path in the project, ~/…, or env:NAME."
@@ -98,9 +97,8 @@ BACKEND_KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         frozenset({"key", "url"}),
         frozenset({"auth", "token", "role", "role_id", "secret_id", "mount", "auth_mount", "namespace"}),
     ),
-    "remote": (frozenset({"url"}), frozenset({"token", "key"})),
+    "remote": (frozenset({"url"}), frozenset({"token"})),
     "offline": (frozenset(), frozenset()),
-    "ledger": (frozenset(), frozenset({"key"})),
     "safe": (frozenset(), frozenset()),
     "squads": (frozenset(), frozenset()),
 }

@@ -40,7 +40,9 @@ BACKENDS = {
     "development": "pipeline.signing.development",
     "gcp-kms": "pipeline.signing.gcp_kms",
     "keystore": "pipeline.signing.keystore_backend",
+    "offline": "pipeline.signing.offline_backend",
     "pkcs11": "pipeline.signing.pkcs11_backend",
+    "remote": "pipeline.signing.remote",
     "vault": "pipeline.signing.vault_backend",
 }
 """Backend → its module, imported only when a target uses it (design §12)."""

@@ -2,6 +2,7 @@
 
 deployments/<target>/journal.jsonl         what happened, append-only
 deployments/<target>/plans/<digest>.json   every plan that was accepted, by digest
+deployments/<target>/signing/              requests to an offline signer, and what it signed
 releases/<tag>/<target>.json               the record of a release, and its in-toto statement beside it
 .ship/                                     bundles, caches, locks, the embedded chain: never committed
 """
@@ -63,6 +64,10 @@ class TargetState:
     def localnet_kept(self) -> Path:
         """Present while ``ship localnet up`` keeps the embedded chain running between commands."""
         return self.localnet / "kept"
+
+    @property
+    def signing(self) -> Path:
+        return self.folder / "signing"
 
     def plan(self, digest: str) -> Path:
         return self.folder / "plans" / f"{digest}.json"

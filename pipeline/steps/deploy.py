@@ -16,7 +16,7 @@ from pipeline.bundle import Bundle
 from pipeline.plan import Plan
 from pipeline.proposals.parts import Part, parts, shift_of
 from pipeline.session import Session
-from pipeline.signing.base import EvmSigner
+from pipeline.signing.base import EvmBackend, EvmSigner
 from pipeline.signing.carried import CarriedPolicy
 from pipeline.signing.context import PasswordSource
 from pipeline.signing.guard import Guard, GuardedPolicy
@@ -105,8 +105,17 @@ class Deploy:
         deciding = DecidingJournal(journal, body, signer)
         sender = self.session.chain.sender(body, self.plan.digest, deciding, signer, self.bundle.artifact)
         self.senders.append(sender)
+        if guard.backend.name == "offline":
+            self._by_rounds(guard.backend, policy, sender)
         with self.server.serving(sender) if self.server else nullcontext():
             sender.run()
+
+    def _by_rounds(self, backend: EvmBackend, policy: GuardedPolicy, sender: Sender) -> None:
+        from pipeline.signing.offline.round import Round
+        from pipeline.signing.offline_backend import OfflineBackend
+
+        assert isinstance(backend, OfflineBackend)
+        Round(self.session, self.plan, self.bundle, backend, policy, sender.plan.actions).attach(sender)
 
     def _part_way(self, error: Refused) -> ShipError:
         """A refusal after something was sent is no longer "nothing sent": the run stopped and can be resumed."""

@@ -1,0 +1,1 @@
+"""``ship sign``: one module a subcommand."""

@@ -1,0 +1,75 @@
+"""``ship signer rotate``: from the old key to the new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli.options import chain_option, json_option, password_options, project_option
+from pipeline.signing.password import PasswordOptions
+
+__all__ = ["rotate"]
+
+
+@click.command()
+@project_option
+@chain_option()
+@click.option("--to", metavar="ADDRESS", help="The new key's address.")
+@click.option(
+    "--to-signer",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A TOML file with schema = 1 and the new [signer] table: its address is taken.",
+)
+@click.option("--yes", is_flag=True, help="Approve the plan without asking.")
+@password_options
+@json_option
+def rotate(
+    root: Path,
+    chain: str,
+    to: str | None,
+    to_signer: Path | None,
+    yes: bool,
+    password: PasswordOptions,
+    as_json: bool,
+) -> None:
+    """Move every right of TARGET's key in what is recorded there to another key: roles, ownership, upgrades.
+
+    The same command without --to goes on with a rotation that was stopped. Nothing is built and no gate runs.
+    """
+    from pipeline.cli.options import make_ui
+    from pipeline.cli.show import json_document, json_errors
+    from pipeline.manifest.project import PROJECT_FILE, load_project
+    from pipeline.manifest.target import load_target
+    from pipeline.rotation.rotating import RotateOptions
+    from pipeline.rotation.rotating import rotate as rotate_keys
+    from pipeline.rotation.successor import successor
+
+    if to is not None and to_signer is not None:
+        raise click.UsageError("Give either --to ADDRESS or --to-signer FILE.")
+    ui = make_ui(as_json=as_json)
+    with json_errors(as_json=as_json):
+        project = load_project(root)
+        target = load_target(project, chain)
+        heir = successor(target, to, to_signer)
+        done = rotate_keys(project, target, RotateOptions(heir, yes, password), ui)
+    if as_json:
+        json_document({
+            "schema": 1, "kind": "contract-ship/rotated", "target": chain, "from": done.old, "to": done.new,
+            "sent": done.transactions, "record": str(done.record), "rollback": str(done.rollback),
+        })  # fmt: skip
+        return
+    lines = [
+        "",
+        f"done: every right of {done.old} on {chain} is {done.new}'s now; record {done.record}",
+        f"the way back, for the new key: {done.rollback}",
+        f"now change {target.layers.where(('signer',)).file}, under [signer]:",
+        "",
+        f'address = "{done.new}"',
+    ]
+    if b"${deployer}" in (project.root / PROJECT_FILE).read_bytes():
+        lines += [
+            "",
+            f"and in {PROJECT_FILE}: ${{deployer}} in arguments of contracts that are live was {done.old}; write that",
+        ]
+    ui.block("\n".join(lines))

@@ -1,0 +1,1 @@
+"""Moving a target's rights from one key to another."""
