@@ -30,6 +30,10 @@ def plan_project(root: Path, target_name: str, ui: Ui, *, pack: Path | None = No
 
     ``pack``: the folder its review pack is written to.
     """
+    if pack is not None:
+        from pipeline.review.pack import refuse_taken  # for packs alone
+
+        refuse_taken(pack)
     project = load_project(root)
     target = load_target(project, target_name)
     run = Runner(ui)
@@ -45,7 +49,7 @@ def plan_project(root: Path, target_name: str, ui: Ui, *, pack: Path | None = No
         if touches_proxies(session, plan):
             run(Safety(session, bundle, plan))
         if pack is not None:
-            from pipeline.review.making import MakePack  # for packs alone
+            from pipeline.review.making import MakePack
 
             run(MakePack(session, bundle, plan, pack))
         return plan, session.chain.identity.currency

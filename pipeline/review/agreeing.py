@@ -7,10 +7,12 @@ from typing import Any
 
 from chains.errors import Refused
 from chains.evm.address import address_bytes
+from chains.evm.safe.multisend import MULTISEND_CALL_ONLY
 from chains.evm.transaction import Fees, UnsignedTransaction
 from pipeline.plan import Plan
 from pipeline.review.contracts import Codes
-from pipeline.review.decoding import Decoder, Undecodable
+from pipeline.review.decoding import Decoder
+from pipeline.review.unsigned import Undecodable
 
 __all__ = ["RenderersDisagree", "disagreements", "transactions_document"]
 
@@ -47,10 +49,8 @@ def transactions_document(plan: Plan, codes: Codes) -> dict[str, Any]:
             "proposal": p.id,
             "safe": p.safe,
             "nonce": p.tx.nonce,
-            "to": p.tx.to,
-            "value_wei": str(p.tx.value_wei),
-            "operation": ("call", "delegatecall")[p.tx.operation],
-            **decoder.call(address_bytes(p.tx.to), p.tx.data),
+            "operation": {0: "call", 1: "delegatecall"}.get(p.tx.operation, str(p.tx.operation)),
+            **decoder.inner(address_bytes(p.tx.to), p.tx.value_wei, p.tx.data),
         }
         for p in body.proposals
     ]
@@ -87,12 +87,30 @@ def disagreements(plan: Plan, document: Mapping[str, Any], signing: Mapping[str,
             if plans != bytes_:
                 problems.append(f"{action.id}: {what} is {plans} in the plan, {bytes_} in its bytes")
         problems += _arguments(action.id, action.args, list(_flat(shown["arguments"])))
-    for shown in signing["safe"]:
-        proposal = next(p for p in plan.body.proposals if p.id == shown["proposal"])
-        if proposal.hash != shown["safe_tx_hash"]:
-            problems.append(
-                f"{proposal.id}: safeTxHash is {proposal.hash} in the plan, {shown['safe_tx_hash']} by its fields"
-            )
+    for shown, hashes in zip(document["proposals"], signing["safe"], strict=True):
+        problems += _proposal(plan, shown, hashes)
+    return problems
+
+
+def _proposal(plan: Plan, shown: Mapping[str, Any], hashes: Mapping[str, Any]) -> list[str]:
+    """A Safe's transaction stands for exactly the calls of its actions, and delegates to nothing but a known batch."""
+    proposal = next(p for p in plan.body.proposals if p.id == shown["proposal"])
+    problems = []
+    if proposal.hash != hashes["safe_tx_hash"]:
+        problems.append(
+            f"{proposal.id}: safeTxHash is {proposal.hash} in the plan, {hashes['safe_tx_hash']} by its fields"
+        )
+    calls = [shown]
+    if shown["operation"] != "call":
+        if shown["operation"] != "delegatecall" or shown["to"] not in MULTISEND_CALL_ONLY:
+            return [*problems, f"{proposal.id}: a {shown['operation']} to {shown['to']}, which is no MultiSendCallOnly"]
+        calls = shown["arguments"][0].get("calls", []) if shown["arguments"] else []
+    actions = {action.id: action for action in plan.body.actions}
+    said = [actions[name] for name in proposal.actions if name in actions]
+    if [a.payload_digest for a in said] != [c["payload_sha256"] for c in calls] or len(said) != len(proposal.actions):
+        return [*problems, f"{proposal.id}: its bytes make other calls than {', '.join(proposal.actions)}"]
+    for action, call in zip(said, calls, strict=True):
+        problems += _arguments(action.id, action.args, list(_flat(call["arguments"])))
     return problems
 
 

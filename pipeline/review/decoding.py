@@ -19,72 +19,21 @@ from eth_abi.abi import encode as abi_encode
 from eth_abi.exceptions import DecodingError, EncodingError
 
 from chains.evm.artifacts import Artifact
+from pipeline.review.standard import STANDARD
+from pipeline.review.unsigned import Unsigned, read_unsigned
 
-__all__ = ["Decoder", "Undecodable", "Unsigned", "read_unsigned"]
+__all__ = ["Decoder", "payload_sha256"]
 
 _CREATE2_FACTORY = bytes.fromhex("4e59b44847b379578588920ca78fbf26c0b4956c")
 _CREATEX = bytes.fromhex("ba5ed099633d3b313e4d5f7bdc1305d3c28ba5ed")
 _CREATE3_PROXY = bytes.fromhex("67363d3d37363d34f03d5260086018f3")
 _DEPTH = 6
-_STANDARD: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    ("deployCreate2", (("salt", "bytes32"), ("initCode", "bytes"))),
-    ("deployCreate3", (("salt", "bytes32"), ("initCode", "bytes"))),
-    ("upgradeAndCall", (("proxy", "address"), ("implementation", "address"), ("data", "bytes"))),
-    ("upgradeToAndCall", (("newImplementation", "address"), ("data", "bytes"))),
-    ("upgradeTo", (("newImplementation", "address"),)),
-    ("multiSend", (("transactions", "bytes"),)),
-    ("approveHash", (("hashToApprove", "bytes32"),)),
-    (
-        "execTransaction",
-        (("to", "address"), ("value", "uint256"), ("data", "bytes"), ("operation", "uint8"), ("safeTxGas", "uint256"),
-         ("baseGas", "uint256"), ("gasPrice", "uint256"), ("gasToken", "address"), ("refundReceiver", "address"),
-         ("signatures", "bytes")),
-    ),
-    (
-        "schedule",
-        (("target", "address"), ("value", "uint256"), ("data", "bytes"), ("predecessor", "bytes32"), ("salt", "bytes32"),
-         ("delay", "uint256")),
-    ),
-    (
-        "execute",
-        (("target", "address"), ("value", "uint256"), ("payload", "bytes"), ("predecessor", "bytes32"), ("salt", "bytes32")),
-    ),
-)  # fmt: skip
-"""Functions of contracts a bundle need not hold: CreateX, proxies, Safes, timelocks."""
 
 
-class Undecodable(ValueError):
-    """The bytes are no unsigned transaction of a kind ``ship`` makes."""
-
-
-@dataclass(frozen=True)
-class Unsigned:
-    """The fields of an unsigned transaction. ``to`` is empty where it creates."""
-
-    chain_id: int
-    nonce: int
-    gas_limit: int
-    to: bytes
-    value_wei: int
-    data: bytes
-
-
-def read_unsigned(raw: bytes) -> Unsigned:
-    """The fields of what is to be signed: EIP-1559 (type 2), or legacy with a chain id. Raises ``Undecodable``."""
-    try:
-        if raw[:1] == b"\x02":
-            chain_id, nonce, _, _, gas, to, value, data, access = rlp.decode(raw[1:])
-            if access:
-                raise Undecodable("an access list")
-        else:
-            nonce, _, gas, to, value, data, chain_id, zero, other = rlp.decode(raw)
-            if zero or other:
-                raise Undecodable("a legacy transaction that is signed, or has no chain id")
-    except (rlp.exceptions.RLPException, ValueError, TypeError) as error:
-        raise Undecodable(f"not an unsigned transaction: {error}") from error
-    if len(to) not in {0, 20}:
-        raise Undecodable(f"a recipient of {len(to)} bytes")
-    return Unsigned(_int(chain_id), _int(nonce), _int(gas), to, _int(value), data)
+def payload_sha256(to: bytes, value_wei: int, data: bytes) -> str:
+    """sha256 over recipient, value and data: what plans name a payload by."""
+    recipient = f"0x{to.hex()}" if to else "create"
+    return hashlib.sha256(f"{recipient}:{value_wei}:".encode() + data).hexdigest()
 
 
 def _int(raw: bytes) -> int:
@@ -156,7 +105,7 @@ class Decoder:
     _functions: dict[bytes, list[_Function]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, inputs in _STANDARD:
+        for name, inputs in STANDARD:
             self._know(_Function(name, inputs))
         for artifact in self.artifacts:
             for entry in artifact.abi:
@@ -179,9 +128,7 @@ class Decoder:
             "gas_limit": tx.gas_limit,
             "to": recipient or None,
             "value_wei": str(tx.value_wei),
-            "payload_sha256": hashlib.sha256(
-                f"{(recipient or 'create').lower()}:{tx.value_wei}:".encode() + tx.data
-            ).hexdigest(),
+            "payload_sha256": payload_sha256(tx.to, tx.value_wei, tx.data),
             "data_bytes": len(tx.data),
         }  # fmt: skip
         return {**shown, **self._deed(tx)}
@@ -264,6 +211,15 @@ class Decoder:
         arguments = self._arguments(function.inputs, values, depth)
         return {"contract": contract, "function": function.signature, "arguments": arguments, "recognized": True}
 
+    def inner(self, to: bytes, value_wei: int, data: bytes, depth: int = 0) -> dict[str, Any]:
+        """A call that somebody else makes: a Safe, or a batch in its name."""
+        head = {
+            "to": _shown_address(to),
+            "value_wei": str(value_wei),
+            "payload_sha256": payload_sha256(to, value_wei, data),
+        }
+        return {**head, **self.call(to, data, depth)}
+
     def _function(self, data: bytes) -> tuple[_Function, tuple[Any, ...]] | None:
         for function in reversed(self._functions.get(data[:4], ())):
             values = _decoded([kind for _, kind in function.inputs], data[4:])
@@ -285,9 +241,7 @@ class Decoder:
         if name == "transactions":
             batch = _batch(value)
             if batch is not None:
-                return {"calls": [
-                    {"to": _shown_address(to), "value_wei": str(wei), **self.call(to, data, depth)} for to, wei, data in batch
-                ]}  # fmt: skip
+                return {"calls": [self.inner(*each, depth) for each in batch]}
         if len(value) >= 4 and self._function(value) is not None:
             call = self.call(b"", value, depth)
             return {"calls": [{"function": call["function"], "arguments": call["arguments"]}]}

@@ -13,7 +13,7 @@ from pipeline.bundle import Bundle
 from pipeline.plan import Plan
 from pipeline.review.agreeing import RenderersDisagree
 from pipeline.review.documents import Documents, Source, make_documents
-from pipeline.review.pack import refuse_taken, write_pack
+from pipeline.review.pack import write_pack
 from pipeline.session import Session
 
 __all__ = ["MakePack", "UnexplainedSlots", "block_at"]
@@ -48,7 +48,6 @@ class MakePack:
     title: str = "writing the review pack"
 
     def run(self) -> Documents:
-        refuse_taken(self.folder)
         session = self.session
         source = Source(session.chain.rpc, find_tool("anvil", session.project.root), session.clock)
         head = block_at(source.rpc, self.plan.body.observed["block_number"])

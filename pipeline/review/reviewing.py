@@ -115,7 +115,11 @@ def review_pack(pack: Pack, source: Callable[[Plan], Source], bundle_path: Path 
     bundle = _bundle(review, plan, bundle_path)
     if bundle is None:
         return review
-    _on_chain(review, plan, bundle, source(plan))
+    try:
+        _on_chain(review, plan, bundle, source(plan))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        # A plan has the right fields here; what stands in them was somebody's to write.
+        review.differ("plan.json", f"cannot be carried out: {type(error).__name__}: {error}")
     return review
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +73,9 @@ def url() -> Callable[[Any], str]:
 
 
 @pytest.fixture
-def packed(project: Project, url: Callable[[Any], str], tmp_path: Path) -> Iterator[Packed]:
+def packed(project: Project, url: Callable[[Any], str], tmp_path: Path) -> Packed:
     ship = project("vault")
-    yield Packed(ship, url(ship), tmp_path / "elsewhere")
+    return Packed(ship, url(ship), tmp_path / "elsewhere")
 
 
 def test_the_vaults_pack_explains_all_of_it_and_another_machine_agrees(packed: Packed) -> None:
