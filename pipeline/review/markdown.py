@@ -93,6 +93,11 @@ def _verdict(documents: Documents) -> Iterator[str]:
         *(f"- **a check of the plan does not hold**: {_code(name)}" for name in documents.failing),
         *(f"- unexplained, allowed by name in ship.toml: {_code(slot)}" for slot in allowed),
         *(
+            f"- not every known key was tried on {_named(account['address'], account['name'])}: there are too many"
+            for account in documents.state["accounts"]
+            if not account["searched"]
+        ),
+        *(
             f"- not decoded: the bytes of {_code(t.get('action') or t.get('proposal'))}"
             for t in (*documents.transactions["transactions"], *documents.transactions["proposals"])
             if not t["recognized"]

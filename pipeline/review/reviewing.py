@@ -16,6 +16,7 @@ from pipeline.review.agreeing import RenderersDisagree
 from pipeline.review.comparing import places
 from pipeline.review.documents import Documents, Source, make_documents
 from pipeline.review.making import block_at
+from pipeline.review.observing import account_problems, answer_problems
 from pipeline.review.pack import FILES, Pack, pack_list
 from pipeline.review.running import ReviewFailed
 
@@ -171,7 +172,9 @@ def _on_chain(review: Review, plan: Plan, bundle: Bundle, source: Source) -> Non
             _compare(review, plan, documents, names=[n for n in FILES if n != "plan.json"])
             listed = pretty(pack_list(plan, review.pack.files, documents, review.pack.allow))
             review.differ("pack.json", *places((review.pack.folder / "pack.json").read_bytes(), listed))
-            _observed(review, plan, source)
+            review.differ(
+                "plan.json", *account_problems(plan, source.rpc), *answer_problems(plan, source.rpc, review.block)
+            )
         except ReviewFailed as error:
             failures.append(error)
     if review.head > review.block or there is None:
@@ -199,20 +202,6 @@ def _compare(review: Review, plan: Plan, documents: Documents, *, names: Sequenc
     )
 
 
-def _observed(review: Review, plan: Plan, source: Source) -> None:
-    """What the plan says it saw at its block."""
-    block, body = hex(review.block), plan.body
-    answers = source.rpc.read_all(
-        [("eth_getTransactionCount", [body.deployer, block]), ("eth_getBalance", [body.deployer, block])]
-    )
-    said = {"nonce": int(body.observed["nonce"]), "balance": int(body.observed["balance_wei"])}
-    for (what, value), answer in zip(said.items(), answers, strict=True):
-        if isinstance(answer, str) and int(answer, 16) != value:
-            review.differ(
-                "plan.json", f"the signer's {what} is {value} in the plan, {int(answer, 16)} at block {review.block}"
-            )
-
-
 def _at_head(
     review: Review,
     plan: Plan,
@@ -238,3 +227,4 @@ def _at_head(
             failures.append(error)
         return
     _compare(review, plan, documents, names=["state.json", "events.json"], moved=True)
+    review.differ("plan.json", *answer_problems(plan, source.rpc, head.number), moved=True)

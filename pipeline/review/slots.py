@@ -75,19 +75,20 @@ class SlotFinder:
     """Finds the pieces of ``changes`` (slot → words) that the variables of ``roots`` reach.
 
     ``stored`` gives a slot's words before and after, whether it changed or not: lengths of arrays are read from it.
+    ``complete`` is false once a search had more places to try than its ``budget``.
     """
 
     changes: Mapping[int, Change]
     keys: KnownKeys
     stored: Callable[[int], Change]
     found: dict[int, dict[tuple[str, int], Piece]] = field(default_factory=dict)
-    exhausted: bool = False
+    budget: int = _HASHES
+    complete: bool = True
     _hashes: int = 0
 
     def search(self, roots: Iterable[Root]) -> None:
         """Walk every root with the keys known now; what was found before stays."""
         self._hashes = 0
-        self.exhausted = False
         for root in roots:
             for item in root.types.storage:
                 path = f"{root.space}.{item['label']}" if root.space else str(item["label"])
@@ -144,8 +145,8 @@ class SlotFinder:
         kind = types.get(key)
         for known in self.keys.fitting(types, kind["key"]):
             self._hashes += 1
-            if self._hashes > _HASHES:
-                self.exhausted = True
+            if self._hashes > self.budget:
+                self.complete = False
                 return
             self._walk(types, kind["value"], _hashed(known.word + _at(slot)), 0, f"{path}[{known.shown}]", depth + 1)
 

@@ -49,6 +49,7 @@ class Account:
             "address": self.address,
             "name": self.name,
             "contracts": [artifact.source for artifact in self.contracts],
+            "searched": self.finder is None or self.finder.complete,
             "code": None if self.code is None else {
                 "before": _code_hash(self.code[0]), "after": _code_hash(self.code[1]), "after_bytes": len(self.code[1]),
             },

@@ -232,23 +232,25 @@ def test_a_chain_that_moved_without_touching_the_plan_agrees_and_one_that_did_is
     review = packed.review()
     assert review["recomputed_at"] == [review["block"], review["head"]]
     assert review["head"] == review["block"] + 2
-    # Somebody else upgrades the vault meanwhile: what the plan finds there is another implementation.
-    vault = next(u["after"] for u in packed.read("plan.json")["body"]["units"] if u["name"] == "Vault")["address"]
-    slot = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
-    before = chain.ask("eth_getStorageAt", vault, slot, "latest")
-    strategy = next(u["after"] for u in packed.read("plan.json")["body"]["units"] if u["name"] == "Vault")
-    assert strategy["implementation"]
-    namespaced = "0xf3189b18d3e955cbe5fceb0a99ed4d2f8d8280ddffedb525118b812ff212cc00"
-    chain.ask("anvil_setStorageAt", vault, namespaced, before)
-    chain.ask("anvil_mine", "0x1")
-    packed.review()  # a slot the plan does not write
+    # What others do to storage the plan neither writes nor reads is no difference; what the plan finds changed is.
+    vault = next(u["after"]["address"] for u in packed.read("plan.json")["body"]["units"] if u["name"] == "Vault")
+    treasury = "0xf3189b18d3e955cbe5fceb0a99ed4d2f8d8280ddffedb525118b812ff212cc01"
     initialized = "0xf0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00"
+    chain.ask("anvil_setStorageAt", vault, treasury, "0x" + SECOND[2:].rjust(64, "0"))
+    chain.ask("anvil_mine", "0x1")
+    packed.review()
     chain.ask("anvil_setStorageAt", vault, initialized, "0x" + "00" * 32)
     chain.ask("anvil_mine", "0x1")
     moved = packed.review(exit_code=2)
     assert {d["file"] for d in moved["differences"]} == {"state.json"}
     assert all(d["moved"] for d in moved["differences"])
     assert any("before" in d["what"] for d in moved["differences"])
+    assert f"from block {moved['block']} to {moved['head']}" in ship("review", "pack", exit_code=2).stdout
+    registry = treasury[:-1] + "0"
+    chain.ask("anvil_setStorageAt", vault, registry, "0x" + SECOND[2:].rjust(64, "0"))
+    chain.ask("anvil_mine", "0x1")
+    broken = packed.review(exit_code=2)
+    assert any("feeThroughTheRegistry does not hold" in d["what"] for d in broken["differences"])
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from chains.evm.createx import CREATEX, create3_address, deploy_create3, guard, 
 from chains.evm.proposal import Proposal
 from chains.evm.safe.multisend import MULTISEND_CALL_ONLY, InnerCall, multisend_calldata
 from chains.evm.safe.typed import SafeTx, domain_separator
+from chains.evm.storage_types import Types
 from chains.evm.transaction import Fees, UnsignedTransaction
 from pipeline.plan import Plan
 from pipeline.review.agreeing import disagreements, transactions_document
@@ -26,8 +27,9 @@ from pipeline.review.comparing import places
 from pipeline.review.contracts import Codes
 from pipeline.review.decoding import Decoder
 from pipeline.review.hashes import signing_document
+from pipeline.review.keys import KnownKeys
 from pipeline.review.markdown import _clean, _code
-from pipeline.review.slots import erc7201_slot
+from pipeline.review.slots import Root, SlotFinder, erc7201_slot
 from pipeline.review.unsigned import Undecodable, read_unsigned
 from tests.support.anvil import DEPLOYER
 from tests.support.contracts import COUNTER, Workshop, artifact, init_code, tagged
@@ -268,3 +270,25 @@ def test_a_safe_tx_hash_that_is_not_its_fields_is_named() -> None:
     wrong = replace(honest.body.proposals[0], hash="0x" + "11" * 32)
     (problem,) = judged(replace(honest, body=replace(honest.body, proposals=(wrong,))))
     assert "safeTxHash" in problem
+
+
+def test_a_search_with_too_many_keys_ends_and_says_so() -> None:
+    def mapping(value: str) -> dict[str, Any]:
+        return {"label": value, "encoding": "mapping", "numberOfBytes": "32", "key": "uint256", "value": value}
+
+    number = {"label": "uint256", "encoding": "inplace", "numberOfBytes": "32"}
+    layout = {
+        "storage": [{"label": "deep", "slot": "0", "offset": 0, "type": "outer"}],
+        "types": {"uint256": number, "inner": mapping("uint256"), "outer": mapping("inner")},
+    }
+    slot = int.from_bytes(keccak256((7).to_bytes(32, "big") + keccak256((30).to_bytes(32, "big") + bytes(32))), "big")
+    changes = {slot: (bytes(32), b"\x01" * 32)}
+
+    def search(budget: int) -> SlotFinder:
+        finder = SlotFinder(changes, KnownKeys(), lambda _: (bytes(32), bytes(32)), budget=budget)
+        finder.search([Root(Types(layout))])
+        return finder
+
+    whole, cut = search(10_000), search(100)
+    assert (whole.complete, [p.path for p in whole.pieces(slot)]) == (True, ["deep[30][7]"])
+    assert (cut.complete, cut.unexplained()) == (False, [slot])
