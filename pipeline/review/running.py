@@ -18,7 +18,7 @@ from chains.evm.actions import Action, PlannedCheck
 from chains.evm.address import checksum
 from chains.evm.fork import private_fork
 from chains.evm.node import Head, hex_bytes, quantity
-from chains.evm.simulate import SimulationUnsupported
+from chains.evm.scene import SimulationUnsupported
 from chains.rpc import Rpc, RpcDown, RpcFault
 
 __all__ = ["Log", "Replica", "ReviewFailed", "Step", "replica"]
