@@ -189,12 +189,17 @@ def _made(review: Review, plan: Plan, bundle: Bundle, source: Source, head: Head
     return documents
 
 
-def _compare(review: Review, plan: Plan, documents: Documents, *, names: Sequence[str], moved: bool = False) -> None:
+def _compare(
+    review: Review, plan: Plan, documents: Documents, *, names: Sequence[str], moved: bool = False, state: bool = True
+) -> None:
+    """``state``: also what the copy of the chain showed."""
     files = {"plan.json": pretty(plan.to_json()), **documents.files(plan)}
     for name in names:
         path = review.pack.folder / name
         if path.is_file() and (data := path.read_bytes()) != files[name]:
             review.differ(name, *(places(data, files[name]) or ["written in another form"]), moved=moved)
+    if not state:
+        return
     review.differ("state.json", *(f"unexplained: {slot}" for slot in documents.unexplained), moved=moved)
     review.differ("plan.json", *documents.disagree, moved=False)
     review.differ(
@@ -226,5 +231,9 @@ def _at_head(
         if isinstance(error, ReviewFailed):
             failures.append(error)
         return
+    if review.block not in review.recomputed_at:
+        # What does not come from the chain's state has been held against nothing yet.
+        _compare(review, plan, documents, names=["transactions.json", "signing.json"], state=False)
+        _compare(review, plan, documents, names=["plan.md"], state=False, moved=True)
     _compare(review, plan, documents, names=["state.json", "events.json"], moved=True)
     review.differ("plan.json", *answer_problems(plan, source.rpc, head.number), moved=True)

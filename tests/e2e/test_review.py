@@ -285,9 +285,8 @@ def test_a_safes_batch_has_the_hashes_the_safe_itself_gives(vault: Callable[...,
 
     (proposal,) = packed.read("transactions.json")["proposals"]
     calls = proposal["arguments"][0]["calls"]
-    assert [c["function"].partition("(")[0] for c in calls] == ["upgradeToAndCall", "upgradeAndCall"] or [
-        c["function"].partition("(")[0] for c in calls
-    ] == ["upgradeAndCall", "upgradeToAndCall"]
+    assert {c["function"].partition("(")[0] for c in calls} == {"upgradeToAndCall", "upgradeAndCall"}
+    assert len(calls) == 2
     page = (packed.folder / "plan.md").read_text()
     for key in ("domain_hash", "message_hash", "safe_tx_hash"):
         assert signing[key] in page
