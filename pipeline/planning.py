@@ -25,8 +25,15 @@ class UnfinishedPlan(Refused):
     code = "SHIP-P05"
 
 
-def plan_project(root: Path, target_name: str, ui: Ui) -> tuple[Plan, str]:
-    """The plan for the target as it is now, and the chain's currency. Reads only."""
+def plan_project(root: Path, target_name: str, ui: Ui, *, pack: Path | None = None) -> tuple[Plan, str]:
+    """The plan for the target as it is now, and the chain's currency. Reads only.
+
+    ``pack``: the folder its review pack is written to.
+    """
+    if pack is not None:
+        from pipeline.review.pack import refuse_taken  # for packs alone
+
+        refuse_taken(pack)
     project = load_project(root)
     target = load_target(project, target_name)
     run = Runner(ui)
@@ -41,4 +48,8 @@ def plan_project(root: Path, target_name: str, ui: Ui) -> tuple[Plan, str]:
         plan = run(Planning(session, bundle, ready))
         if touches_proxies(session, plan):
             run(Safety(session, bundle, plan))
+        if pack is not None:
+            from pipeline.review.making import MakePack
+
+            run(MakePack(session, bundle, plan, pack))
         return plan, session.chain.identity.currency

@@ -21,6 +21,7 @@ COMMANDS = {
     "test": ("pipeline.cli.test_cmd", "Run the gates on the bundle: tests, Slither."),
     "plan": ("pipeline.cli.plan_cmd", "Show what a deployment would do. Sends nothing."),
     "approve": ("pipeline.cli.approve_cmd", "Approve a saved plan: sign its digest as one of the target's approvers."),
+    "review": ("pipeline.cli.review_cmd", "Recompute a review pack on your own machine, and say where it differs."),
     "deploy": ("pipeline.cli.deploy_cmd", "Release to a target: build, gates, plan, sign, deploy, verify, record."),
     "rpc-signer": (
         "pipeline.cli.rpc_signer_cmd",

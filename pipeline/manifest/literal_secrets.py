@@ -36,7 +36,7 @@ _PROVIDER = re.compile(
     r"alchemy|infura|quiknode|quicknode|ankr|chainstack|p2pify|blastapi|drpc|getblock|helius|tenderly|nodereal|moralis"
 )
 _QUERY_KEY = re.compile(r"(?i)key|token|auth|secret|pass|sig")
-_ABI_PLACES = frozenset({"args", "equals", "params", "create2", "create3"})
+_ABI_PLACES = frozenset({"args", "equals", "params", "create2", "create3", "allow-slots"})
 # sha256 of the private keys of the mnemonic "test … junk" that anvil and Hardhat give out, accounts 0 to 9.
 _KNOWN_KEYS_SHA256 = frozenset(
     {

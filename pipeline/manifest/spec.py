@@ -23,6 +23,7 @@ from pipeline.manifest.fields import (
     refuse,
 )
 from pipeline.manifest.gates_spec import GatesSpec
+from pipeline.manifest.review_spec import ReviewSpec
 
 __all__ = [
     "CallSpec",
@@ -220,3 +221,4 @@ class ProjectSpec(Spec):
     gates: GatesSpec = Field(default_factory=GatesSpec, description="What must pass before anything is planned.")
     checks: Mapping[Name, CheckSpec] = Field(default_factory=dict, description="Reads after deploying.")
     rollout: RolloutSpec = Field(default_factory=RolloutSpec, description="The order of targets for deploy --all.")
+    review: ReviewSpec = Field(default_factory=ReviewSpec, description="What a review pack may leave unexplained.")
