@@ -114,6 +114,6 @@ class GcpKms:
 
     @staticmethod
     def _plain(host: str, **_: Any) -> Any:
-        import grpc  # type: ignore[import-untyped]
+        import grpc
 
         return grpc.insecure_channel(host, options=_LARGEST)
