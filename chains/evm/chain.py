@@ -165,6 +165,7 @@ class EvmChain:
                 stuck_after_s=30.0 if local else max(30.0, 10 * self.identity.block_time_s),
                 foreign_after_s=5.0 if local else max(30.0, 10 * self.identity.block_time_s),
                 legacy_fees=self.identity.legacy_fees,
+                moment_s=self.identity.moment_s,
                 second_look_s=0.0 if local or self.identity.local else max(1.0, min(self.identity.block_time_s, 15.0)),
             ),
             caps=self.policy.caps.within(plan.limits),

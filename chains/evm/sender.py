@@ -73,7 +73,9 @@ class Sender:
                 remedy="Use the key the plan was made for, or make a new plan with `ship deploy --replan`.",
             )
         book, settings = self._book, self.settings
-        self._signing = Signing(self.rpc, book, self.signer, self.clock, self.caps, settings.legacy_fees)
+        self._signing = Signing(
+            self.rpc, book, self.signer, self.clock, self.caps, settings.legacy_fees, settings.moment_s
+        )
         self._doubts = Doubts(self.rpc, book, self.clock, settings, self.prove)
         self._taken = Taken(self.rpc, book, settings, self._doubts)
         self._concluding = Concluding(self.rpc, book, self.clock, settings, self._doubts, self._taken, self.abis)

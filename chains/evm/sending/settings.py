@@ -26,8 +26,9 @@ class TransactionSigner(Protocol):
 class SendSettings:
     """Pace and patience; all ``_s`` are seconds.
 
-    ``window`` transactions may be in flight, with no more gas than ``blocks_in_flight`` blocks hold. A transaction is sent again ``resend_after_s`` after no node knows it,
-    replaced with higher fees after ``stuck_after_s``. What only a person can settle (a nonce used by another
+    ``window`` transactions may be in flight, with no more gas than ``blocks_in_flight`` blocks hold. A transaction is
+    sent again ``resend_after_s`` after no node knows it, replaced with higher fees after ``stuck_after_s``. Fees of up to
+    ``moment_s`` ago, as a plan has just asked for them, are fees of now. What only a person can settle (a nonce used by another
     transaction, wrong code) must be seen for ``foreign_after_s``, and then shown by every endpoint that answers. A
     single provider's word that something is final or failed must last ``second_look_s``; where there are two, the second
     has to say the same instead (design law 3). The run stops resumably when the chain moved nothing for ``wait_s``.
@@ -43,6 +44,7 @@ class SendSettings:
     foreign_after_s: float = 60.0
     legacy_fees: bool = False
     second_look_s: float = 0.0
+    moment_s: float = 0.0
 
 
 Prove = Callable[[Action, bytes], str | None]

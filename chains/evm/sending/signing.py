@@ -32,6 +32,7 @@ class Signing:
     clock: Clock
     caps: FeeCaps
     legacy_fees: bool
+    moment_s: float
     _fees: Fees | None = None
 
     def new_look(self) -> None:
@@ -86,7 +87,7 @@ class Signing:
 
     def _market(self) -> Fees:
         if self._fees is None:
-            self._fees, _ = current_fees(self.rpc, self.caps, legacy=self.legacy_fees)
+            self._fees, _ = current_fees(self.rpc, self.caps, legacy=self.legacy_fees, max_age_s=self.moment_s)
         return self._fees
 
     def _unsigned(self, action: Action, fees: Fees | None) -> UnsignedTransaction:
