@@ -11,9 +11,11 @@ from pathlib import Path
 from chains.canonical import sha256_hex
 from chains.errors import Refused
 from chains.evm.lifecycle import fold
+from pipeline.approvals.required import refuse_expired
 from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
-from pipeline.plan import Plan
+from pipeline.plan import Plan, load_plan, refuse_stale, save_plan
+from pipeline.plan_text import render_plan
 from pipeline.rotation.kind import is_rotation
 from pipeline.rotation.planning import bundle_of, plan_rotation
 from pipeline.rotation.record import rollback_path, rotation_path, rotation_record, way_back, write
@@ -26,7 +28,7 @@ from pipeline.steps.handover import rights_left
 from pipeline.steps.preflight import Preflight
 from pipeline.ui.base import Ui
 
-__all__ = ["RotateOptions", "Rotated", "rotate"]
+__all__ = ["RotateOptions", "Rotated", "rotate", "save_rotation"]
 
 
 class ReleaseUnfinished(Refused):
@@ -43,11 +45,16 @@ class NoSuccessor(Refused):
 
 @dataclass(frozen=True)
 class RotateOptions:
-    """``to`` is the new address; ``None`` goes on with a rotation that was begun."""
+    """``to`` is the new address; ``None`` goes on with a rotation that was begun.
+
+    ``saved`` is a plan file to be held to, and ``approvals`` who agreed to it, where the target asks for that.
+    """
 
     to: str | None
     yes: bool
     password: PasswordSource
+    saved: Path | None = None
+    approvals: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -68,19 +75,36 @@ def rotate(project: Project, target: Target, options: RotateOptions, ui: Ui) -> 
         return _rotate(session, options, Runner(ui))
 
 
+def save_rotation(project: Project, target: Target, to: str, out: Path, ui: Ui) -> Plan:
+    """Plan the rotation to ``to`` and save it, for approvers and for ``RotateOptions.saved``. Sends nothing."""
+    purpose = f"ship signer rotate --chain {target.name} --out"
+    with open_session(project, target, ui, purpose=purpose, write=False) as session:
+        ready = Runner(ui)(Preflight(session))
+        plan = plan_rotation(session, bundle_of(session), ready.deployer, to)
+        save_plan(out, plan)
+        ui.block(render_plan(plan, session.chain.identity.currency))
+    return plan
+
+
 def _rotate(session: Session, options: RotateOptions, run: Runner) -> Rotated:
     assert session.journal is not None
     ready = run(Preflight(session))
     bundle = bundle_of(session)
     plan = _unfinished(session, ready.unfinished, options)
     if plan is None:
-        if options.to is None:
+        saved = load_plan(options.saved) if options.saved is not None else None
+        to = str(saved.body.handover) if saved is not None and options.to is None else options.to
+        if to is None:
             raise NoSuccessor(
                 "nobody is named to rotate to, and no rotation is under way",
                 remedy="Give --to ADDRESS or --to-signer FILE.",
             )
-        plan = plan_rotation(session, bundle, ready.deployer, options.to)
-        run(Approve(session, plan, bundle, (), options.yes))
+        plan = plan_rotation(session, bundle, ready.deployer, to)
+        if saved is not None:
+            refuse_expired(session, saved)
+            refuse_stale(saved, plan)
+            plan = saved
+        run(Approve(session, plan, bundle, (), options.yes, options.saved, options.approvals))
     record = rotation_path(session.state, plan)
     write(rollback_path(record), way_back(plan))  # design law 6: before anything is sent
     sent = run(Deploy(session, plan, bundle, options.password))

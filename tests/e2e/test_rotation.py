@@ -120,6 +120,29 @@ def test_after_a_rotation_the_new_key_upgrades_and_the_old_one_cannot(project: P
     )
 
 
+def test_a_rotation_needs_the_approvals_of_its_target(project: Project, tmp_path: Path) -> None:
+    ship = project("vault")
+    ship("localnet", "up")
+    _governed_by_its_key(ship)
+    ship.deploy()
+    approver = keyfile(ship.root, SECOND_KEY, "approver.json")
+    (ship.root / "approver.toml").write_text(
+        f'schema = 1\n[signer]\nbackend = "keystore"\nfile = "{approver.name}"\npassword = "file:{password_file(tmp_path)}"\n'
+    )
+    target = ship.root / "manifests/local.toml"
+    target.write_text(f'{target.read_text()}\n[policy]\napprovals = 1\napprovers = {{ alice = "{SECOND}" }}\n')
+
+    rotate = ("signer", "rotate", "--chain", "local")
+    assert "SHIP-A03" in ship(*rotate, "--to", FOURTH, "--yes", exit_code=2).stderr
+    ship(*rotate, "--to", FOURTH, "--out", "rotation.json")
+    assert "SHIP-A03" in ship(*rotate, "--plan", "rotation.json", "--yes", exit_code=2).stderr
+    ship("approve", "rotation.json", "--signer", "approver.toml", "--yes")
+    done = json.loads(ship(*rotate, "--plan", "rotation.json", "--json").stdout)
+    assert (done["from"], done["to"]) == (DEPLOYER, FOURTH)
+    accepted = [row for row in ship.journal() if row["kind"] == "plan.accepted"][-1]
+    assert accepted["data"]["approved_by"] == "alice"
+
+
 def test_what_a_rotation_refuses(project: Project) -> None:
     ship = project("counter")
     ship("localnet", "up")

@@ -21,6 +21,19 @@ __all__ = ["rotate"]
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A TOML file with schema = 1 and the new [signer] table: its address is taken.",
 )
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Save the plan for `ship approve`, and send nothing.",
+)
+@click.option(
+    "--plan", "saved", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Rotate by this saved plan."
+)
+@click.option(
+    "--approvals",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The approvals of --plan [default: the file beside it].",
+)
 @click.option("--yes", is_flag=True, help="Approve the plan without asking.")
 @password_options
 @json_option
@@ -29,6 +42,9 @@ def rotate(
     chain: str,
     to: str | None,
     to_signer: Path | None,
+    out: Path | None,
+    saved: Path | None,
+    approvals: Path | None,
     yes: bool,
     password: PasswordOptions,
     as_json: bool,
@@ -41,18 +57,29 @@ def rotate(
     from pipeline.cli.show import json_document, json_errors
     from pipeline.manifest.project import PROJECT_FILE, load_project
     from pipeline.manifest.target import load_target
-    from pipeline.rotation.rotating import RotateOptions
+    from pipeline.rotation.rotating import RotateOptions, save_rotation
     from pipeline.rotation.rotating import rotate as rotate_keys
     from pipeline.rotation.successor import successor
 
     if to is not None and to_signer is not None:
         raise click.UsageError("Give either --to ADDRESS or --to-signer FILE.")
+    if approvals is not None and saved is None:
+        raise click.UsageError("--approvals goes with --plan.")
+    if out is not None and (saved is not None or (to is None and to_signer is None)):
+        raise click.UsageError("--out makes a new plan: give --to or --to-signer with it, and no --plan.")
     ui = make_ui(as_json=as_json)
     with json_errors(as_json=as_json):
         project = load_project(root)
         target = load_target(project, chain)
         heir = successor(target, to, to_signer)
-        done = rotate_keys(project, target, RotateOptions(heir, yes, password), ui)
+        if out is not None:
+            plan = save_rotation(project, target, str(heir), out, ui)
+            if as_json:
+                json_document({**plan.to_json(), "digest": plan.digest})
+                return
+            ui.block(f"\nsaved to {out}; rotate by it with `ship signer rotate --chain {chain} --plan {out}`")
+            return
+        done = rotate_keys(project, target, RotateOptions(heir, yes, password, saved, approvals), ui)
     if as_json:
         json_document({
             "schema": 1, "kind": "contract-ship/rotated", "target": chain, "from": done.old, "to": done.new,
