@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
 
-from chains.errors import ShipError
 from pipeline.manifest.project import load_project
 from pipeline.manifest.target import Target, load_target
 from pipeline.signing.base import DigestBackend, MessageBackend
@@ -25,29 +23,11 @@ from tests.support.gcp_kms_server import gcp_server
 from tests.support.key_vault_server import CLIENT_SECRET, TENANT, key_vault_server
 from tests.support.ministack import REGION, ministack
 from tests.support.service_proxy import Answer, service_proxy
+from tests.support.signer_case import Case, Service
+from tests.support.signers_hsm import keystore_service, pkcs11_service, vault_service
 from tests.support.tls import certificate
 
-__all__ = ["MESSAGE_SIGNERS", "SIGNERS", "Case", "Service", "context", "open_evm", "open_message", "target"]
-
-Event = tuple[Callable[[], None], type[ShipError]]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One key. ``table`` is [signer] without the pinned address; ``events`` by name: how to cause it, what it must raise."""
-
-    table: dict[str, str]
-    events: dict[str, Event] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Service:
-    """``short_numbers``: fast enough to sign until a short r and a short s were seen."""
-
-    evm: Callable[[], Case]
-    ed25519: Callable[[], Case] | None = None
-    environment: dict[str, str] = field(default_factory=dict)
-    short_numbers: bool = True
+__all__ = ["EVM_SIGNERS", "MESSAGE_SIGNERS", "SIGNERS", "context", "open_evm", "open_message", "target"]
 
 
 def target(folder: Path, table: dict[str, str], **pin: str) -> Target:
@@ -180,7 +160,13 @@ SIGNERS: dict[str, Callable[[Path], AbstractContextManager[Service]]] = {
     "aws-kms": _aws,
     "azure-kv": _azure,
     "gcp-kms": _gcp,
+    "keystore": keystore_service,
+    "pkcs11": pkcs11_service,
+    "vault": vault_service,
 }
 
-MESSAGE_SIGNERS = ("aws-kms", "gcp-kms")
+EVM_SIGNERS = ("aws-kms", "azure-kv", "gcp-kms", "keystore", "pkcs11")
+"""Those with secp256k1 keys."""
+
+MESSAGE_SIGNERS = ("aws-kms", "gcp-kms", "keystore", "pkcs11", "vault")
 """Those with ed25519 keys."""

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-from chains.errors import ShipError
 from pipeline.manifest.project import load_project
 from pipeline.manifest.target import load_target
 from pipeline.signing.context import SignerContext, SignerNoAnswer, SignerUnavailable
 from pipeline.signing.keystore import create_keystore
 from pipeline.signing.password import PasswordOptions
 from tests.support.openbao import openbao
+from tests.support.signer_case import Case, Service
 from tests.support.softhsm import PIN, Token, new_token
 
-__all__ = ["Case", "Service", "keystore_service", "pkcs11_service", "pkcs11_table", "signer_context", "vault_service"]
+__all__ = ["keystore_service", "pkcs11_service", "pkcs11_table", "signer_context", "vault_service"]
 
 PROJECT = """schema = 1
 [project]
@@ -52,24 +52,6 @@ def pkcs11_table(token: Token, key: str) -> str:
     return f'backend = "pkcs11"\nmodule = "{token.library}"\ntoken-label = "{token.label}"\nkey = "{key}"'
 
 
-@dataclass(frozen=True)
-class Case:
-    """One key. ``table`` is [signer] without a pin; ``events`` by name: how to cause it, and what it must raise."""
-
-    table: dict[str, str]
-    events: dict[str, tuple[Callable[[], None], type[ShipError]]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Service:
-    """What makes keys of a backend, in the environment it needs."""
-
-    evm: Callable[[], Case] | None = None
-    ed25519: Callable[[], Case] | None = None
-    environment: dict[str, str] = field(default_factory=dict)
-    short_numbers: bool = True
-
-
 @contextmanager
 def pkcs11_service(folder: Path) -> Iterator[Service]:
     token, labels = new_token(), (f"key-{number}" for number in itertools.count())
@@ -101,7 +83,7 @@ def keystore_service(folder: Path) -> Iterator[Service]:
         return Case(table)
 
     environment = {"CONFORMANCE_PASSWORD": "canary-password-31", "CONFORMANCE_KEYSTORE": ""}
-    yield Service(lambda: case("secp256k1"), lambda: case("ed25519"), environment, short_numbers=False)
+    yield Service(lambda: case("secp256k1"), lambda: case("ed25519"), environment)
 
 
 @contextmanager
