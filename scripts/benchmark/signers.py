@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,8 +22,10 @@ sys.path.insert(0, str(ROOT))
 from chains.errors import ShipError  # noqa: E402 - found only from here
 from pipeline.manifest.redaction import redact  # noqa: E402
 from pipeline.signing.base import checked_signature  # noqa: E402
+from pipeline.signing.ed25519 import CheckedMessages  # noqa: E402
 from pipeline.signing.opening import BACKENDS  # noqa: E402
-from tests.support.signers import MESSAGE_SIGNERS, SIGNERS, Service, context, open_evm  # noqa: E402
+from tests.support.signer_case import Service  # noqa: E402
+from tests.support.signers import SIGNERS, context, open_evm  # noqa: E402
 
 SECONDS = 3.0
 
@@ -39,26 +42,31 @@ def timed(call: Callable[[bytes], object]) -> tuple[int, float]:
 
 
 def measured(name: str, service: Service, folder: Path) -> None:
-    began_s = time.perf_counter()
-    backend = open_evm(folder, service.evm().table)
-    opened_ms = (time.perf_counter() - began_s) * 1000
-    rate, median_ms = timed(lambda digest: checked_signature(backend, digest))
-    print(f"{name:10} secp256k1  {rate:6} /s  {median_ms:7.1f} ms  opened twice in {opened_ms:6.0f} ms")
-    if name in MESSAGE_SIGNERS and service.ed25519:
-        key = sys.modules[BACKENDS[name]].open_ed25519(context(folder, service.ed25519().table))
-        rate, median_ms = timed(key.sign_message)
+    if service.evm is not None:
+        began_s = time.perf_counter()
+        backend = open_evm(folder, service.evm().table)
+        opened_ms = (time.perf_counter() - began_s) * 1000
+        rate, median_ms = timed(lambda digest: checked_signature(backend, digest))
+        print(f"{name:10} secp256k1  {rate:6} /s  {median_ms:7.1f} ms  opened twice in {opened_ms:6.0f} ms")
+    if service.ed25519 is not None:
+        key = import_module(BACKENDS[name]).open_ed25519(context(folder, service.ed25519().table))
+        rate, median_ms = timed(CheckedMessages(key).sign_message)
         print(f"{name:10} ed25519    {rate:6} /s  {median_ms:7.1f} ms")
 
 
 def main() -> int:
     for name, start in SIGNERS.items():
         with tempfile.TemporaryDirectory() as folder, start(Path(folder)) as service:
+            before = dict(os.environ)
             os.environ.update(service.environment)
             try:
                 measured(name, service, Path(folder))
             except ShipError as error:
                 print(f"{name:10} {redact(error.cause)}")
                 return 1
+            finally:
+                os.environ.clear()
+                os.environ.update(before)
     return 0
 
 
