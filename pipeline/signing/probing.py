@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 
 from chains.errors import Refused
 from chains.evm.actions import Action
-from chains.evm.address import keccak256
 from chains.evm.transaction import Fees, UnsignedTransaction
 from pipeline.signing.base import (
     Assurance,
@@ -26,13 +25,12 @@ from pipeline.signing.base import (
     EvmSigner,
     PolicyRefused,
     TransactionBackend,
-    checked_signature,
 )
+from pipeline.signing.probe_message import ProbeMessage
+from pipeline.signing.typed import typed_signature
 
-__all__ = ["CannotProbe", "Probe", "probe", "probe_digest", "probe_transaction"]
+__all__ = ["CannotProbe", "Probe", "probe", "probe_transaction"]
 
-_DOMAIN_TYPE = b"EIP712Domain(string name,string version,uint256 chainId)"
-_PROBE_TYPE = b"Probe(string target,string time,uint256 number)"
 _NONCE = 2**64 - 2
 
 
@@ -66,27 +64,13 @@ def probe(backend: EvmBackend, target: str, chain_id: int, count: int = 1) -> Pr
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         began_s = time.perf_counter()
         if isinstance(backend, DigestBackend):
-            checked_signature(backend, probe_digest(target, now, number, chain_id))
+            typed_signature(backend, ProbeMessage(target, now, number, chain_id))
         else:
             _whole(backend, chain_id)
         times_ms.append((time.perf_counter() - began_s) * 1000)
     kind = "typed data" if isinstance(backend, DigestBackend) else "a transaction no chain can take"
     middle_ms = sorted(times_ms)[len(times_ms) // 2]
     return Probe(backend.name, backend.address, backend.assurance, kind, count, round(middle_ms, 1))
-
-
-def probe_digest(target: str, now: str, number: int, chain_id: int) -> bytes:
-    """The EIP-712 digest of the probe."""
-    domain = keccak256(
-        keccak256(_DOMAIN_TYPE)
-        + keccak256(b"contract-ship signer test")
-        + keccak256(b"1")
-        + chain_id.to_bytes(32, "big")
-    )
-    message = keccak256(
-        keccak256(_PROBE_TYPE) + keccak256(target.encode()) + keccak256(now.encode()) + number.to_bytes(32, "big")
-    )
-    return keccak256(b"\x19\x01" + domain + message)
 
 
 def probe_transaction(address: str, chain_id: int) -> UnsignedTransaction:

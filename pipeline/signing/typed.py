@@ -1,4 +1,5 @@
-"""Typed data (EIP-712) that may be signed: a Safe's transaction, and an approval of a plan. Nothing else, and no bare hash.
+"""Typed data (EIP-712) that may be signed: a Safe's transaction, an approval of a plan, and a probe of the key. Nothing
+else, and no bare hash.
 
 The digest is computed here from the fields; a caller never hands one over.
 """
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from chains.evm.safe.typed import SafeTx, domain_separator
 from pipeline.signing.base import DigestBackend, EvmBackend, PolicyRefused, checked_signature
+from pipeline.signing.probe_message import ProbeMessage
 
 if TYPE_CHECKING:
     from pipeline.approvals.message import ApprovalMessage
@@ -29,14 +31,14 @@ class SafeMessage:
         return self.tx.hash(domain_separator(self.chain_id, self.safe))
 
 
-def typed_signature(backend: EvmBackend, message: SafeMessage | ApprovalMessage) -> bytes:
+def typed_signature(backend: EvmBackend, message: SafeMessage | ApprovalMessage | ProbeMessage) -> bytes:
     """65 bytes, ``r ‖ s ‖ v`` with v 27 or 28. Raises ``PolicyRefused`` before and ``SignatureRejected`` after."""
     from pipeline.approvals.message import ApprovalMessage
 
-    if not isinstance(message, SafeMessage | ApprovalMessage):
+    if not isinstance(message, SafeMessage | ApprovalMessage | ProbeMessage):
         raise PolicyRefused(
             f"typed data of the kind {type(message).__name__} is never signed",
-            remedy="Nothing was signed. Report it: ship signs Safe transactions and approvals of plans.",
+            remedy="Nothing was signed. Report it: ship signs Safe transactions, approvals of plans and probes.",
         )
     if not isinstance(backend, DigestBackend):
         raise PolicyRefused(

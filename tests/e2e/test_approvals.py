@@ -14,6 +14,7 @@ from eth_account import Account
 from eth_keyfile import create_keyfile_json
 
 from chains.rpc import Endpoint
+from tests.support.schemas import hold
 
 Project = Callable[[str], Any]
 
@@ -95,7 +96,7 @@ def test_two_of_three_approvals_release_the_vault_and_stand_in_journal_and_recor
     assert "asks for 2 of 3 approvals of exactly this plan, 1 counts" in one["error"]["cause"]
     company.approve("alice")  # a second time by the same person is still one
     assert len(company.approvals()["approvals"]) == 1
-    company.approve("carol", "--as", "carol")
+    hold(json.loads(company.approve("carol", "--as", "carol", "--json").stdout))
 
     done = ship.deploy("--plan", "plan.json")
     assert done["outcome"] == "done"

@@ -14,14 +14,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from chains.evm.safe.signatures import from_bytes
-from chains.evm.safe.typed import domain_separator
-from pipeline.signing import base, der, safe_tx
+from pipeline.signing import base, der, typed
 from pipeline.signing.keystore import LocalKey
 from tests.support.anvil import DEPLOYER, KEY
 from tests.support.signature_checks import N, check_signature
 from tests.support.signature_vectors import BAD_SPELLINGS, VECTORS
 from tests.unit.test_proposal_signing import KEY as OWNER_KEY
-from tests.unit.test_proposal_signing import OWNER, SAFE, TX, _plan
+from tests.unit.test_proposal_signing import OWNER, SAFE, TX
 
 
 class HighS:
@@ -43,12 +42,13 @@ def transactions(shared: ModuleType) -> None:
 
 def typed_data(shared: ModuleType) -> None:
     """Nonces until r and s were short: where a signature is put together from its parts."""
-    signer, short_r, short_s = shared.SafeTxSigner(LocalKey(OWNER_KEY, "x"), _plan()), False, False
+    short_r = short_s = False
     for nonce in range(4, 4000):
-        digest = TX.with_nonce(nonce).hash(domain_separator(31337, SAFE))
+        message = shared.SafeMessage(31337, SAFE, TX.with_nonce(nonce))
+        digest = message.digest()
         r, s = LocalKey(OWNER_KEY, "x").sign_digest(digest)
         if (r < 2**248 and not short_r) or (s < 2**248 and not short_s):
-            signed = signer.sign("safe.1", TX.with_nonce(nonce))
+            signed = shared.typed_signature(LocalKey(OWNER_KEY, "x"), message)
             assert len(signed) == 65
             assert from_bytes(digest, signed).owner == OWNER
         short_r, short_s = short_r or r < 2**248, short_s or s < 2**248
@@ -66,7 +66,7 @@ def encodings(shared: ModuleType) -> None:
             shared.ecdsa_signature(bytes.fromhex(spelling))
 
 
-CHECKS = {base: transactions, safe_tx: typed_data, der: encodings}
+CHECKS = {base: transactions, typed: typed_data, der: encodings}
 
 MUTANTS: dict[str, tuple[ModuleType, str, str]] = {
     "double hash": (
@@ -88,9 +88,9 @@ MUTANTS: dict[str, tuple[ModuleType, str, str]] = {
     ),
     "wrong v": (base, "            return parity\n", "            return 1 - parity\n"),
     "v not looked for": (base, "    for parity in (0, 1):\n", "    for parity in (0,):\n"),
-    "unpadded r": (safe_tx, 'r.to_bytes(32, "big")', 'r.to_bytes((r.bit_length() + 7) // 8, "big")'),
-    "unpadded s": (safe_tx, 's.to_bytes(32, "big")', 's.to_bytes((s.bit_length() + 7) // 8, "big")'),
-    "v of 0 and 1": (safe_tx, "27 + parity", "parity"),
+    "unpadded r": (typed, 'r.to_bytes(32, "big")', 'r.to_bytes((r.bit_length() + 7) // 8, "big")'),
+    "unpadded s": (typed, 's.to_bytes(32, "big")', 's.to_bytes((s.bit_length() + 7) // 8, "big")'),
+    "v of 0 and 1": (typed, "27 + parity", "parity"),
     "trailing bytes": (der, "    if rest:\n", "    if False:\n"),
     "length not compared": (der, "der[1] != len(der) - 2 or der[1] >= 0x80", "der[1] >= 0x81"),
     "negative integers": (der, "    if body[0] & 0x80:\n", "    if False:\n"),

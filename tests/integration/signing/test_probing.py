@@ -15,7 +15,8 @@ from chains.evm.transaction import decode_signed
 from chains.rpc import RpcFault
 from pipeline.cli.signer_cmd import command
 from pipeline.signing.keystore import LocalKey
-from pipeline.signing.probing import probe_digest, probe_transaction
+from pipeline.signing.probe_message import ProbeMessage
+from pipeline.signing.probing import probe_transaction
 from tests.support.anvil import DEPLOYER, KEY, anvil
 from tests.support.fault_proxy import fault_proxy, result
 from tests.support.keyfiles import PASSWORD, keyfile, password_file
@@ -42,7 +43,7 @@ def test_the_probe_is_the_typed_data_it_says_it_is() -> None:
         {"Probe": [{"name": "target", "type": "string"}, {"name": "time", "type": "string"}, {"name": "number", "type": "uint256"}]},
         {"target": "base", "time": "2026-11-24T14:00:00Z", "number": 7},
     )  # fmt: skip
-    digest = probe_digest("base", "2026-11-24T14:00:00Z", 7, 8453)
+    digest = ProbeMessage("base", "2026-11-24T14:00:00Z", 7, 8453).digest()
     r, s = LocalKey(KEY, "x").sign_digest(digest)
     recovered = {Account.recover_message(text, vrs=(27 + parity, r, s)) for parity in (0, 1)}
     assert DEPLOYER in recovered
