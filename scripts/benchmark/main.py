@@ -34,6 +34,8 @@ TOOLS_COMPARED = ("ship", "forge script", "forge script --slow")
 SCENARIOS = (
     Scenario("independent", "30 independent contracts", 30, chained=False),
     Scenario("chain", "30 contracts, each taking the last one's address", 30, chained=True),
+    Scenario("near", "the chain of 30, the node on this machine", 30, chained=True, latency_s=0.0),
+    Scenario("far", "the chain of 30, the node 100 ms away", 30, chained=True, latency_s=0.1),
     Scenario("five", "the chain of 30 on five chains", 30, chained=True, chains=5),
     Scenario("large", "200 contracts, each taking the last one's address", 200, chained=True),
     Scenario("flaky", "the chain of 30 while 20 % of all requests fail", 30, chained=True, failing=0.2),

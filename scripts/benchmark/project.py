@@ -49,6 +49,7 @@ FOUNDRY = '[profile.default]\nsolc = "0.8.37"\nevm_version = "cancun"\noptimizer
 FIRST_CHAIN_ID = 41_000
 KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
 """The public development key; every anvil funds it."""
+ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 ZERO = "0x0000000000000000000000000000000000000000"
 
 
@@ -71,6 +72,7 @@ def write_project(root: Path, *, count: int, chained: bool, endpoints: list[list
             f'chain = {{ name = "bench{number}", id = {FIRST_CHAIN_ID + number}, block-time-ms = 2000 }}\n'
             f"[rpc]\nendpoints = {json.dumps(urls)}\n"
             '[signer]\nbackend = "keystore"\nfile = "key.json"\npassword = "file:password"\n'
+            f'address = "{ADDRESS}"\n'  # pinned, as the documentation asks
             "[policy]\nwindow = 1000\nwait-s = 240\nfinality = 1\n"
         )
     # An encrypted key as ship wants one, with a cheap key derivation: the benchmark times deployments, not scrypt.
