@@ -10,12 +10,15 @@ from chains.evm.explorers.base import ExplorerStopped
 
 __all__ = ["TokenBucket"]
 
+_WIDER = 1.1
+
 
 @dataclass
 class TokenBucket:
     """``rate_per_s`` requests a second, one at a time from the first on; shared by threads.
 
-    A full second's allowance at once would exceed the rate in the window that follows, so requests are spaced evenly.
+    A full second's allowance at once would exceed the rate in the window that follows, so requests are spaced evenly, and
+    a little wider than the rate says: what counts is when they arrive, and the way there varies.
     A key that a service refuses is refused for every chain: ``stop`` ends all that share the bucket.
     """
 
@@ -31,7 +34,7 @@ class TokenBucket:
         with self._lock:
             now_s = self.clock.monotonic_s()
             turn_s = max(now_s, self._next_s)
-            self._next_s = turn_s + 1.0 / self.rate_per_s
+            self._next_s = turn_s + _WIDER / self.rate_per_s
         if turn_s > now_s:
             self.clock.sleep_s(turn_s - now_s)
         self._go_on()  # the key may have been refused meanwhile, and every further use of it counts against it
