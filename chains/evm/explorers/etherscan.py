@@ -53,7 +53,9 @@ class Etherscan:
             return Verdict("unknown", "its source is not shown")
         page = self._page(address)
         if similar := similar_to(shown):
-            return Verdict("partial", self._service.clean(f"it shows the source of {similar}, whose code is similar"), page)
+            return Verdict(
+                "partial", self._service.clean(f"it shows the source of {similar}, whose code is similar"), page
+            )
         if expected is None:
             return Verdict("partial", "it does not tell whether the metadata matches too", page)
         found = differences(shown, expected)

@@ -13,7 +13,17 @@ from typing import Any, Literal
 __all__ = ["Meaning", "is_ticket", "may_lack_sources", "meaning", "words"]
 
 Meaning = Literal[
-    "too often", "key", "stopped", "not indexed", "already", "pending", "no ticket", "passed", "failed", "later", "other"
+    "too often",
+    "key",
+    "stopped",
+    "not indexed",
+    "already",
+    "pending",
+    "no ticket",
+    "passed",
+    "failed",
+    "later",
+    "other",
 ]
 
 # In this order: the first phrase that occurs decides.
@@ -21,7 +31,8 @@ _PHRASES: tuple[tuple[str, Meaning], ...] = (
     ("invalid api key", "key"),
     ("missing/invalid api key", "key"),
     ("missing api key", "key"),
-    ("daily", "stopped"),
+    ("daily rate limit", "stopped"),
+    ("daily limit", "stopped"),
     ("max rate limit", "too often"),
     ("rate limit", "too often"),
     ("max calls per sec", "too often"),
@@ -41,17 +52,21 @@ _PHRASES: tuple[tuple[str, Meaning], ...] = (
     ("unknown guid", "no ticket"),
     ("invalid guid", "no ticket"),
     ("fail - ", "failed"),
+    ("invalid constructor", "failed"),
+    ("invalid contract", "failed"),
+    ("invalid compiler", "failed"),
     ("not detected", "failed"),
     ("pass - verified", "passed"),
     ("successfully updated", "passed"),
     ("in queue", "pending"),
-    ("pending", "pending"),
-    ("in progress", "pending"),
+    ("verification in progress", "pending"),
     ("already submitted", "pending"),
     ("already being verified", "pending"),
-    ("duplicate", "pending"),
-    ("busy", "later"),
-    ("timeout", "later"),
+    ("duplicate verification", "pending"),
+    ("duplicate submission", "pending"),
+    ("server too busy", "later"),
+    ("query timeout", "later"),
+    ("timeout occured", "later"),
     ("try again", "later"),
     ("temporarily", "later"),
     ("something went wrong", "later"),
@@ -75,6 +90,8 @@ def words(value: Any) -> str | None:
 
 def meaning(text: str) -> Meaning:
     lower = " ".join(text.lower().split())
+    if lower.startswith("pending"):
+        return "pending"
     return next((meant for phrase, meant in _PHRASES if phrase in lower), "other")
 
 
