@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-__all__ = ["Explorer", "ExplorerStopped", "Submission", "Ticket", "TryLater", "Verdict", "VerdictKind"]
+__all__ = ["Crowded", "Explorer", "ExplorerStopped", "Submission", "Ticket", "TryLater", "Verdict", "VerdictKind"]
 
 VerdictKind = Literal["exact", "partial", "already", "pending", "failed", "unknown"]
 """What one service holds of one contract.
@@ -88,6 +88,10 @@ class TryLater(Exception):
         self.reason = reason
         self.after_s = after_s
         self.maybe_taken = maybe_taken
+
+
+class Crowded(TryLater):
+    """Others with the same key are before us, for longer than a thread should stand and wait. Nothing was asked."""
 
 
 class ExplorerStopped(Exception):

@@ -6,11 +6,12 @@ import threading
 from dataclasses import dataclass, field
 
 from chains.base import Clock
-from chains.evm.explorers.base import ExplorerStopped
+from chains.evm.explorers.base import Crowded, ExplorerStopped
 
 __all__ = ["TokenBucket"]
 
 _WIDER = 1.1
+_PATIENCE_S = 2.0
 
 
 @dataclass
@@ -29,11 +30,13 @@ class TokenBucket:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def take(self) -> None:
-        """Wait for one's turn. Raises ``ExplorerStopped`` once the key was refused."""
+        """Wait for one's turn. Raises ``Crowded`` if that is seconds away, ``ExplorerStopped`` once the key was refused."""
         self._go_on()
         with self._lock:
             now_s = self.clock.monotonic_s()
             turn_s = max(now_s, self._next_s)
+            if turn_s - now_s > _PATIENCE_S:
+                raise Crowded("others with the same key are before us", turn_s - now_s - _PATIENCE_S / 2)
             self._next_s = turn_s + _WIDER / self.rate_per_s
         if turn_s > now_s:
             self.clock.sleep_s(turn_s - now_s)

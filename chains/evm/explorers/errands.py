@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from chains.evm.explorers.base import Explorer, Submission, Ticket, TryLater, Verdict
+from chains.evm.explorers.base import Crowded, Explorer, Submission, Ticket, TryLater, Verdict
 
 __all__ = ["Course", "Errand", "Link", "Pace", "Source", "Subject"]
 
@@ -111,6 +111,8 @@ class Course:
         """One exchange: the verdict, or the seconds until the next. Raises ``ExplorerStopped``."""
         try:
             return self._phase()
+        except Crowded as crowded:  # no word of the service's, and no try
+            return crowded.after_s or self.pace.first_s
         except TryLater as later:
             self._reason = later.reason
             return max(later.after_s or 0.0, self._again())
@@ -126,7 +128,7 @@ class Course:
             return Verdict("pending", f"it was handed in, and has no result yet{f': {why}' if why else ''}")
         if self._shown is not None and not reason:
             return self._shown
-        return Verdict("unknown", why or "no answer in time")
+        return Verdict("unknown", why or "its turn did not come in time")
 
     def _look(self) -> Verdict | float:
         shown = self._look_at()

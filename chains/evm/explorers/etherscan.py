@@ -148,13 +148,12 @@ class Etherscan:
             return Verdict("pending", said)
         if meant in {"passed", "already"}:
             return Verdict("already" if meant == "already" else "exact", said)
-        if meant in {"no ticket", "not indexed"}:
+        if meant == "no ticket":
             return Verdict("unknown", said)
-        if meant == "failed" or not is_ticket(text.strip()):
-            if meant == "later":
-                raise TryLater(said)
-            return Verdict("failed", said, mismatch=may_lack_sources(text))
-        raise TryLater(said)  # one bare word says neither
+        # Of a job that is said not to find its contract nobody knows whether it is over; one bare word says nothing.
+        if meant in {"later", "not indexed"} or is_ticket(text.strip()):
+            raise TryLater(said)
+        return Verdict("failed", said, mismatch=may_lack_sources(text))
 
     def _raise_if_no_answer(self, text: str) -> None:
         """Raise for what is said about the asking, and not about what was asked."""

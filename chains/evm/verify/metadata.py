@@ -55,11 +55,11 @@ def _map(data: bytes) -> dict[str, bytes | str | bool]:
     count, at = _length(data, 0)
     entries: dict[str, bytes | str | bool] = {}
     for _ in range(count):
+        if data[at] >> 5 != 3:
+            raise ValueError("a key is not text")
         key, at = _item(data, at)
         value, at = _item(data, at)
-        if not isinstance(key, str):
-            raise ValueError("a key is not text")
-        entries[key] = value
+        entries[str(key)] = value
     if at != len(data):
         raise ValueError("bytes after the map")
     return entries
