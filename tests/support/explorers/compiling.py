@@ -40,8 +40,9 @@ class Refusal(Exception):
 class Worker:
     """Shared by all servers of a test run; threads may ask at once, the answers come one compilation after another."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], library: Path | None) -> None:
         self._process = process
+        self._library = library
         self._ids = itertools.count()
         self._waiting: dict[int, queue.SimpleQueue[dict[str, Any]]] = {}
         self._lock = threading.Lock()
@@ -71,6 +72,11 @@ class Worker:
         found = self._ask(op="match", chainId=chain[0], rpc=chain[1], address=address, **asked)["match"]
         return found["runtime"], found["creation"]
 
+    def need_library(self) -> None:
+        """Skip, or fail where CI=true, if it can only compile."""
+        if self._library is None:
+            missing("Sourcify's library is missing: run scripts/bootstrap --services")
+
     def _ask(self, **request: Any) -> dict[str, Any]:
         answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         with self._lock:
@@ -93,26 +99,24 @@ class Worker:
             waiting.put(answer)
 
 
-def _folder(part: str, hint: str) -> Path:
+def _folder(part: str) -> Path | None:
     folders = [Path(os.environ["SHIP_TOOLS"])] if os.environ.get("SHIP_TOOLS") else []
-    found = next((f / part for f in (*folders, ROOT / ".tools") if (f / part).is_dir()), None)
-    if found is None:
-        missing(f"{part} is missing: run {hint}")
-    return found
+    return next((f / part for f in (*folders, ROOT / ".tools") if (f / part).is_dir()), None)
 
 
 @contextmanager
-def worker(*, sourcify: bool = True) -> Iterator[Worker]:
-    """A running worker. Without ``sourcify`` it only compiles, and needs the toolchain alone."""
-    compilers = _folder("npm/node_modules", "scripts/bootstrap")
-    library = _folder("services/explorers", "scripts/bootstrap --services") if sourcify else ""
+def worker() -> Iterator[Worker]:
+    """A running worker. To compile it needs the toolchain alone, to match Sourcify's library."""
+    compilers, library = _folder("npm/node_modules"), _folder("services/explorers/node_modules")
+    if compilers is None:
+        missing("the compilers are missing: run scripts/bootstrap")
     process = subprocess.Popen(
-        ["node", "--stack-size=4000", Path(__file__).with_name("worker.js"), compilers, library],
+        ["node", "--stack-size=4000", Path(__file__).with_name("worker.js"), compilers, library or ""],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    running = Worker(process)
+    running = Worker(process, library)
     try:
         yield running
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import threading
 import time
@@ -143,8 +144,9 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
             except Drop:
                 self.close_connection = True
             except Reset:
-                # A socket that lingers for no time is closed with RST.
+                # A socket that lingers for no time is closed with RST, unless it is shut down first, as the server would.
                 self.connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+                os.close(self.connection.detach())
                 self.close_connection = True
 
         do_GET = do_POST  # noqa: N815 - the base class looks for this name

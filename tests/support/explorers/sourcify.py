@@ -185,6 +185,7 @@ def sourcify(
     worker: Worker, chains: Mapping[int, IndexedChain], *, rate_per_s: int | None = None, seed: int = 0
 ) -> Iterator[tuple[Service, SourcifyServer]]:
     """A running Sourcify of these chains."""
+    worker.need_library()
     servers: list[SourcifyServer] = []
     with desk(chains, lambda job: _judge(worker, servers[0], job)) as staffed:
         server = SourcifyServer(staffed)

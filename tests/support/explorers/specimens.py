@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -100,7 +101,8 @@ class Specimen:
 
     def with_other_code(self) -> Specimen:
         """A source that compiles, to other code."""
-        return self._with_text(lambda text: text.replace("{", "{ function extra() external {}", 1))
+        head = re.compile(rf"((?:contract|library) {self.contract.rpartition(':')[2]}\b[^{{]*{{)")
+        return self._with_text(lambda text: head.sub(r"\1 function extra() external {}", text))
 
     def that_does_not_compile(self) -> Specimen:
         return self._with_text(lambda text: text.replace("contract", "contrakt"))

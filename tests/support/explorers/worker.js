@@ -1,5 +1,5 @@
 // Compiles, and matches bytecode as Sourcify does, for the test servers beside this file:
-//   node worker.js <folder of solc packages> <folder with lib-sourcify's node_modules, or "">
+//   node worker.js <folder of solc packages> <node_modules with lib-sourcify, or "">
 // One JSON request a line on stdin, one JSON answer a line on stdout, in the order they get done:
 //   {id, op: "compile", compiler, input}                                     → {id, output}
 //   {id, op: "match", chainId, rpc, address, compiler, path, name, input, creation} → {id, match} or {id, failed: {code, message}}
@@ -65,7 +65,7 @@ function chainOf(library, id, rpc) {
 }
 
 async function match({ chainId, rpc, address, compiler, path: source, name, input, creation }) {
-  const library = require(path.join(services, "node_modules", "@ethereum-sourcify", "lib-sourcify"));
+  const library = require(path.join(services, "@ethereum-sourcify", "lib-sourcify"));
   library.setLibSourcifyLoggerLevel(-1);
   const level = { perfect: "exact_match", partial: "match" };
   try {
