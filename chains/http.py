@@ -32,7 +32,11 @@ class UrlRefused(Refused):
 
 
 class HttpFailed(Exception):
-    """No whole reply within the caps. The request may have arrived."""
+    """No whole reply within the caps. The request may have arrived, unless ``unsent``: there was never a connection."""
+
+    def __init__(self, message: str, *, unsent: bool = False) -> None:
+        super().__init__(message)
+        self.unsent = unsent
 
 
 class _InTime:
@@ -136,7 +140,8 @@ class HttpClient:
                 raise
             response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise HttpFailed(f"{self.label}: {type(error).__name__}") from error
+            unsent = isinstance(error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
+            raise HttpFailed(f"{self.label}: {type(error).__name__}", unsent=unsent) from error
         return Response(response.status, {k.lower(): v for k, v in response.headers.items()}, data)
 
     def _read(self, response: urllib3.BaseHTTPResponse, deadline_s: float) -> bytes:

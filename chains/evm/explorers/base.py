@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-__all__ = ["Explorer", "ExplorerStopped", "Submission", "Ticket", "TryLater", "Verdict", "VerdictKind"]
+__all__ = ["Crowded", "Explorer", "ExplorerStopped", "Submission", "Ticket", "TryLater", "Verdict", "VerdictKind"]
 
 VerdictKind = Literal["exact", "partial", "already", "pending", "failed", "unknown"]
 """What one service holds of one contract.
@@ -18,16 +18,22 @@ VerdictKind = Literal["exact", "partial", "already", "pending", "failed", "unkno
 ``exact``: the source with its metadata; ``partial``: the same code with other metadata, or a similar contract's source;
 ``already``: it was verified before we came, by whomever; ``pending``: submitted, no result yet; ``failed``: refused, with
 its reason; ``unknown``: no usable answer, or one that what the service shows does not bear out.
+``already`` is an exact match: what was there before and is not, is told as ``partial`` with its reason.
 """
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """``reason`` is the service's, made printable. ``url`` is a page for people; it holds no key."""
+    """``reason`` is the service's, made printable. ``url`` is a page for people; it holds no key.
+
+    ``mismatch`` marks a failure that more sources may mend: what the service compiled is not what is on chain, or did
+    not compile at all.
+    """
 
     kind: VerdictKind
     reason: str = ""
     url: str | None = None
+    mismatch: bool = False
 
     @property
     def done(self) -> bool:
@@ -62,18 +68,30 @@ class Submission:
 
 @dataclass(frozen=True)
 class Ticket:
-    """What a service gave for a submission: its guid or verification id. Journaled, so that a killed run polls on."""
+    """What a service gave for a submission: its guid or verification id. Journaled, so that a killed run polls on.
+
+    ``full`` when the whole build's input was handed in, and not the contract's own sources alone.
+    """
 
     id: str
+    full: bool = False
 
 
 class TryLater(Exception):
-    """No usable answer now: not indexed yet, rate limit, 5xx, garbage, a lost reply. ``after_s`` is the service's wish."""
+    """No usable answer now: not indexed yet, rate limit, 5xx, garbage, a lost reply. ``after_s`` is the service's wish.
 
-    def __init__(self, reason: str, after_s: float | None = None) -> None:
+    ``maybe_taken``: the request may have been acted on, so that what it handed in is not handed in again at once.
+    """
+
+    def __init__(self, reason: str, after_s: float | None = None, *, maybe_taken: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.after_s = after_s
+        self.maybe_taken = maybe_taken
+
+
+class Crowded(TryLater):
+    """Others with the same key are before us, for longer than a thread should stand and wait. Nothing was asked."""
 
 
 class ExplorerStopped(Exception):
@@ -92,19 +110,36 @@ class Explorer(Protocol):
     @property
     def label(self) -> str: ...
 
-    def look(self, address: str, contract: str | None = None) -> Verdict:
-        """What the service shows of ``address``: ``exact`` or ``partial`` when verified (``contract`` held against what
-        it shows where given), ``unknown`` when it does not know the source."""
+    @property
+    def links_proxies(self) -> bool:
+        """Whether it has to be told which implementation a proxy runs; others find out by themselves."""
+        ...
+
+    def look(self, address: str, expected: Submission | None = None) -> Verdict:
+        """What the service shows of ``address``: ``exact`` or ``partial`` when verified (held against ``expected`` where
+        given), ``unknown`` when it does not know the source."""
         ...
 
     def submit(self, submission: Submission) -> Ticket | Verdict:
-        """Hand the source in, once. A ``Verdict`` when the answer is final at once (``already``, ``failed``)."""
+        """Hand the source in, once. A ``Verdict`` when the answer is final at once (``already``, ``failed``), or
+        ``pending`` when the same is being worked on under a ticket we do not have."""
         ...
 
     def poll(self, ticket: Ticket) -> Verdict:
-        """``pending``, or what the service says came out; ``look`` decides afterwards whether that is so."""
+        """``pending``, or what the service says came out; ``look`` decides afterwards whether that is so.
+
+        ``unknown``: the ticket is of no use any more, hand the source in again.
+        """
         ...
 
-    def link(self, proxy: str, implementation: str) -> Verdict:
-        """Tell the service that ``proxy`` runs ``implementation``; ``unknown`` where it finds out by itself."""
+    def look_link(self, proxy: str, implementation: str) -> Verdict:
+        """Whether the service shows ``implementation`` behind ``proxy``: ``exact``, else ``unknown`` with what it shows."""
+        ...
+
+    def link(self, proxy: str, implementation: str) -> Ticket | Verdict:
+        """Tell the service that ``proxy`` runs ``implementation``."""
+        ...
+
+    def poll_link(self, ticket: Ticket) -> Verdict:
+        """As ``poll``, of a link."""
         ...

@@ -26,6 +26,7 @@ from chains.rpc import Request, RpcFault
 __all__ = [
     "Proof",
     "init_code",
+    "library_addresses",
     "masks",
     "proof_of",
     "proof_requests",
@@ -62,7 +63,8 @@ def init_code(action: Action) -> bytes:
     return action.data[_CREATE2_SALT_BYTES:] if action.kind == "create2" else action.data
 
 
-def _library_addresses(artifact: Artifact, code: bytes) -> dict[str, bytes]:
+def library_addresses(artifact: Artifact, code: bytes) -> dict[str, bytes]:
+    """The libraries that init code links, ``path:Library`` to address."""
     return {name: code[places[0].start : places[0].stop] for name, places in artifact.creation_links.items()}
 
 
@@ -76,13 +78,13 @@ def masks(artifact: Artifact) -> dict[str, tuple[ByteRange, ...]]:
 
 def runtime_digest(artifact: Artifact, init_code: bytes) -> str:
     """sha256 of the runtime code ``init_code`` gives: its libraries linked, immutables and own address zero."""
-    addresses = _library_addresses(artifact, init_code)
+    addresses = library_addresses(artifact, init_code)
     return sha256_hex(mask(link(artifact.runtime_code, artifact.runtime_links, addresses), masks(artifact)))
 
 
 def runtime_problem(artifact: Artifact, action: Action, code: bytes) -> str | None:
     """What is wrong with runtime ``code`` found at a contract's address; ``None`` when it is the bundle's."""
-    addresses = _library_addresses(artifact, init_code(action))
+    addresses = library_addresses(artifact, init_code(action))
     missing = set(artifact.runtime_links) - set(addresses)
     if missing:
         return f"its runtime code links {', '.join(sorted(missing))}, its creation code does not"
@@ -154,7 +156,7 @@ def reexecution(answer: Any, code: bytes) -> Literal["match", "differs", "unavai
 
 def _creation_problem(artifact: Artifact, action: Action, transaction: Any, transaction_hash: str | None) -> str | None:
     payload = init_code(action)
-    linked = link(artifact.creation_code, artifact.creation_links, _library_addresses(artifact, payload))
+    linked = link(artifact.creation_code, artifact.creation_links, library_addresses(artifact, payload))
     if payload[: len(linked)] != linked:
         return "the plan's init code does not start with the bundle's creation code"
     if transaction_hash is None:
