@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from chains.rpc import Endpoint
 from tests.support.anvil import DEPLOYER, anvil, tool
 from tests.support.fault_proxy import delay, fault_proxy, http_status
 from tests.support.keyfiles import PASSWORD, keyfile, password_file
 from tests.support.schemas import hold
+from tests.support.signers import SIGNERS, open_evm
 
 Project = Callable[[str], Any]
 
@@ -26,9 +28,9 @@ pytestmark = pytest.mark.e2e
 LONGEST_S = 120.0
 
 
-def _signer(ship: Any, *lines: str) -> None:
+def _signer(ship: Any, *lines: str, address: str = DEPLOYER) -> None:
     path = ship.root / "manifests/local.toml"
-    path.write_text(path.read_text() + "\n[signer]\n" + "\n".join([*lines, f'address = "{DEPLOYER}"']) + "\n")
+    path.write_text(path.read_text() + "\n[signer]\n" + "\n".join([*lines, f'address = "{address}"']) + "\n")
 
 
 def _kill_after_rows(ship: Any, kind: str, count: int) -> None:
@@ -71,6 +73,26 @@ def test_a_remote_signer_is_killed_against_and_its_token_expires(project: Projec
         proxy.clear()
         _once(ship, ship.deploy())
         assert proxy.sent == []  # the signer signs; nothing is sent through it
+
+
+@pytest.mark.xdist_group("softhsm")
+@pytest.mark.parametrize("backend", ["aws-kms", "pkcs11"])
+def test_a_key_service_or_a_token_releases_the_vault(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    ship = project("vault")
+    url = ship("localnet", "up").stdout.split()[3]
+    with SIGNERS[backend](tmp_path) as service:
+        assert service.evm is not None
+        for name, value in service.environment.items():
+            monkeypatch.setenv(name, value)
+        case = service.evm()
+        address = open_evm(tmp_path / "looking", case.table).address
+        Endpoint(url).batch([("anvil_setBalance", [address, hex(10**20)])])
+        _signer(ship, *(f'{key} = "{value}"' for key, value in case.table.items()), address=address)
+        _once(ship, ship.deploy())
+        signers = {row["data"]["signer"] for row in ship.journal() if row["kind"] == "tx.signed"}
+        assert signers == {address}
 
 
 def _request(ship: Any) -> Path:
