@@ -73,6 +73,13 @@ def test_drips_and_oversized_replies_meet_the_clients_caps(scan: Scan) -> None:
     assert client.request("GET").status == 200
 
 
+def test_a_redirect_goes_where_it_is_told(scan: Scan) -> None:
+    dialogue, service, _ = scan
+    service.faults.add(faults.redirect("http://169.254.169.254/latest", "getabi"))
+    answer = dialogue.pool.request("GET", f"{dialogue.url}?chainid={SEPOLIA}&action=getabi", redirect=False, timeout=10)
+    assert (answer.status, answer.headers["location"]) == (302, "http://169.254.169.254/latest")
+
+
 def test_a_contract_is_not_indexed_for_a_while(scan: Scan, kinds: Kinds) -> None:
     dialogue, _, server = scan
     server.desk.hidden_s = 0.3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -147,6 +148,18 @@ def test_etherscan_can_show_the_source_of_a_twin(scan: tuple[Dialogue, Etherscan
     assert dialogue.shown(other.address)["SourceCode"] == ""
     server.similar = True
     assert dialogue.shown(other.address)["SimilarMatch"].lower() == one.address.lower()
+
+
+def test_etherscan_works_a_crowd_off_that_comes_at_once(
+    scan: tuple[Dialogue, EtherscanServer], specimens: Specimens
+) -> None:
+    dialogue, server = scan
+    crowd = specimens.crowd(6)
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(dialogue.verify, crowd))
+    assert {answer["result"] for answer in answers} == {"Pass - Verified"}
+    assert {dialogue.shown(one.address)["ContractName"] for one in crowd} == {f"Box{n}" for n in range(6)}
+    assert (len(server.desk.jobs), server.desk.twice) == (6, [])
 
 
 # -- Blockscout ------------------------------------------------------------------------------------------------------

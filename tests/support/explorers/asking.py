@@ -32,7 +32,7 @@ class Dialogue:
         self.url = url
         self._query = f"?chainid={chain_id}" if chain_id else ""
         self._key = {"apikey": key} if key else {}
-        self.pool = urllib3.PoolManager(retries=False)
+        self.pool = urllib3.PoolManager(retries=False, maxsize=8)
 
     def ask(self, action: str, **fields: str) -> dict[str, Any]:
         form = {"module": "contract", "action": action, **self._key, **fields}
@@ -72,7 +72,7 @@ class SourcifyDialogue:
     def __init__(self, url: str, chain_id: int) -> None:
         self.url = url
         self.chain_id = chain_id
-        self.pool = urllib3.PoolManager(retries=False)
+        self.pool = urllib3.PoolManager(retries=False, maxsize=8)
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         answer = self.pool.request(method, self.url + path, json=body, timeout=20)

@@ -152,6 +152,11 @@ class Specimens:
         contract, arguments, settings = recipes[kind]
         return self._put(contract, arguments, **settings)
 
+    def crowd(self, count: int) -> list[Specimen]:
+        """As many contracts, each with a source of its own."""
+        arguments = _address(DEPLOYER) + _uint(0)
+        return [self._put("src/Box.sol:Box", arguments, name=f"Box{number}") for number in range(count)]
+
     def _child(self, number: int) -> Specimen:
         factory = self.make("factory")
         sent = self.chain.send(
@@ -174,10 +179,17 @@ class Specimens:
         *,
         solc: str = "0.8",
         create2: bool = False,
+        name: str | None = None,
         **settings: Any,
     ) -> Specimen:
-        path, _, name = contract.rpartition(":")
+        path, _, given = contract.rpartition(":")
         compiler, document = SOLC[solc], _standard_json(path, solc, settings)
+        if name is None:
+            name = given
+        else:
+            text = document["sources"].pop(path)["content"].replace(f"contract {given}", f"contract {name}")
+            path = f"src/{name}.sol"
+            document["sources"][path] = {"content": text}
         output = self._worker.compile(compiler, document)
         code = bytes.fromhex(output["contracts"][path][name]["evm"]["bytecode"]["object"]) + arguments
         data, to = code, {}
@@ -187,7 +199,7 @@ class Specimens:
         sent = self.chain.send(**{"from": DEPLOYER, "data": "0x" + data.hex(), "gas": hex(5_000_000), **to})
         assert sent["status"] == "0x1", contract
         address = create2_address(CREATE2_FACTORY, data[:32], code) if create2 else checksum(sent["contractAddress"])
-        return Specimen(address, contract, compiler, document, arguments, sent["transactionHash"])
+        return Specimen(address, f"{path}:{name}", compiler, document, arguments, sent["transactionHash"])
 
 
 def _standard_json(path: str, solc: str, settings: Mapping[str, Any]) -> dict[str, Any]:
