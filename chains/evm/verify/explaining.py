@@ -51,7 +51,8 @@ def explain(artifact: Artifact, libraries: Mapping[str, bytes], code: bytes, rer
             return _same(artifact, code, rerun)
         if wrong := _libraries(artifact, complete, mask(code, places), mask(ours, places)):
             return wrong
-    return _other_code(artifact, mask(ours, places), mask(code, places) if len(code) == len(ours) else code)
+    within = {name: tuple(p for p in found if p.stop <= len(code)) for name, found in places.items()}
+    return _other_code(artifact, mask(ours, places), mask(code, within))
 
 
 def _special(code: bytes) -> Explanation | None:
@@ -108,7 +109,8 @@ def _without(code: bytes, links: Mapping[str, Sequence[ByteRange]]) -> bytes:
 
 def _other_code(artifact: Artifact, ours: bytes, code: bytes) -> Explanation:
     own, found = read_metadata(ours), read_metadata(code)
-    mine, theirs = strip_metadata(ours), strip_metadata(code)
+    # Before metadata solc puts an INVALID, which is not there either when it writes none.
+    mine, theirs = (strip_metadata(c).removesuffix(b"\xfe") for c in (ours, code))
     if mine == theirs:
         return Explanation("metadata", f"the code is the build's but for its metadata: {_metadata_only(own, found)}")
     lengths = f"{len(code)} bytes on chain, {len(ours)} built"
