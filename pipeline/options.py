@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pipeline.publishing.buckets import Buckets
 
 if TYPE_CHECKING:
     from pipeline.manifest.target import Target
@@ -19,7 +21,8 @@ class DeployOptions:
     unfinished plan has not yet sent.
 
     ``together`` are all targets of the run, which are built for at once. With ``serve_port`` forge sends the scripts'
-    transactions through a server at that port (``pipeline.rpc_signer``).
+    transactions through a server at that port (``pipeline.rpc_signer``). ``buckets`` are the allowances at explorers, shared by
+    all targets of the run.
     """
 
     yes: bool
@@ -29,3 +32,4 @@ class DeployOptions:
     replan: bool = False
     serve_port: int | None = None
     together: tuple[Target, ...] = ()
+    buckets: Buckets = field(default_factory=Buckets)

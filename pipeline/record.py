@@ -20,6 +20,7 @@ from chains.files import write_atomic
 from chains.jsontext import read_json
 from pipeline.plan import Plan
 from pipeline.proposals.recording import executed_proposals, of_plan, transactions_by_others
+from pipeline.publishing.verdicts import newest_verdicts
 
 __all__ = ["RecordInvalid", "derive_record", "load_record", "statement", "statement_path", "write_record"]
 
@@ -85,6 +86,7 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
         "checks": proven.data["checks"],
         "cost": {"gas": gas, "wei": str(cost_wei), **({"reverted": reverted} if reverted else {})},
         **_adopted(seen, plan.digest),
+        **_sources(seen, proven),
         "journal": {"rows": proven.seq + 1},
         "ship": proven.data["ship"],
     }
@@ -96,6 +98,15 @@ def _reverted(rows: Sequence[Row], accepted: int) -> list[dict[str, Any]]:
     failed = [row for row in rows if row.kind == "tx.reverted" and row.seq > start]
     keys = ("plan", "action", "hash", "gas_used", "reason")
     return [{**{k: row.data[k] for k in keys}, "cost_wei": str(Mined.from_json(row.data).fee_wei)} for row in failed]
+
+
+def _sources(rows: Sequence[Row], proven: Row) -> dict[str, Any]:
+    """What explorers showed of the contracts in this record when it was made; nothing where none was asked."""
+    addresses = {proof["address"].lower() for proof in proven.data["proofs"]}
+    keys = ("service", "what", "address", "of", "verdict", "reason", "url")
+    newest = newest_verdicts(rows).values()
+    shown = [{key: data[key] for key in keys} for data in newest if data["address"].lower() in addresses]
+    return {"sources": shown} if shown else {}
 
 
 def _adopted(rows: Sequence[Row], plan: str) -> dict[str, Any]:

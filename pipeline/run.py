@@ -1,6 +1,6 @@
 """The pipeline, in order: the one place that shows what a release consists of.
 
-    preflight → build → gates → plan → approve → sign and deploy → verify → check → record
+    preflight → build → gates → plan → approve → sign and deploy → verify → check → publish → record
 
 A run that finds an accepted plan unfinished carries that plan on, with its own bundle; a run that finds nothing to do
 says so and sends nothing.
@@ -21,6 +21,7 @@ from pipeline.manifest.target import Target
 from pipeline.options import DeployOptions
 from pipeline.outcome import Outcome, UnitOutcome
 from pipeline.plan import Plan, load_plan
+from pipeline.publishing.naming import names_services
 from pipeline.reaching import Reached
 from pipeline.rotation.kind import is_rotation
 from pipeline.session import Session, open_session
@@ -110,9 +111,13 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
     outcome.plan, outcome.bundle = plan.digest, bundle.digest
     # 6. Every transaction through the journal onto the chain.
     _send(session, plan, bundle, options, outcome, run)
-    # 7. Our own proof of the bytes. 8. The project's checks. 9. The record.
+    # 7. Our own proof of the bytes. 8. The project's checks. 9. Sources on explorers. 10. The record.
     proofs = run(Verify(session, plan))
     checks = run(Check(session, plan))
+    if names_services(session.target):
+        from pipeline.steps.publish import Publish  # start-up: not every target names a service
+
+        run(Publish(session, proofs, options.buckets))
     recorded = run(Record(session, plan, proofs, checks))
     outcome.record = str(recorded.path.relative_to(session.project.root))
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from chains.errors import printable
 from pipeline.proving import Proven
 from pipeline.ui.table import Row, state_cell, table
 from pipeline.verifying import Verified
 
-__all__ = ["render_verified"]
+if TYPE_CHECKING:
+    from chains.evm.explorers.publishing import Outcome
+    from pipeline.publishing.foreign import ForeignVerified
+    from pipeline.publishing.publish import Published
+
+__all__ = ["render_address", "render_report", "render_verified"]
 
 _REEXECUTION = {
     "match": "re-execution",
@@ -37,8 +45,49 @@ def render_verified(verified: Verified) -> list[str]:
     ]
     proven = len(verified.of("proven"))
     exact = sum(p.proof is not None and p.proof.reexecution == "match" for p in verified.of("proven"))
+    services = [] if verified.published is None else ["", *_shown(verified.published)]
     last = f"{proven} of {len(verified.proofs)} contracts on {where} proven, {exact} reproduced byte for byte"
-    return [*table(rows), "", last]
+    return [*table(rows), "", last, *services]
+
+
+def render_address(found: ForeignVerified) -> list[str]:
+    """For one contract that another tool deployed."""
+    how = f", created by {found.transaction}" if found.transaction else ""
+    lines = [f"{found.contract} lies at {found.address} on {found.target}{how}"]
+    return lines if found.published is None else [*lines, "", *_shown(found.published)]
+
+
+def render_report(verified: Sequence[Verified]) -> list[str]:
+    """One line a contract, one column a service."""
+    names = list(dict.fromkeys(o.job.explorer.name for one in verified for o in _outcomes(one)))
+    rows: list[Row] = []
+    for one in verified:
+        at = {(o.job.errand.subject.address, o.job.explorer.name): o.verdict.kind for o in _outcomes(one)
+              if o.job.errand.subject.kind == "source"}  # fmt: skip
+        for proof in one.proofs:
+            address = proof.creation.address
+            cells = [f"{name} {at.get((address, name), '-')}" for name in names]
+            rows.append((state_cell(proof.state), one.target, proof.creation.name, address, "  ".join(cells)))
+    if not rows:
+        return ["Nothing is deployed anywhere, so there is nothing to verify."]
+    return table(rows)
+
+
+def _outcomes(verified: Verified) -> Sequence[Outcome]:
+    return verified.published.outcomes if verified.published is not None else ()
+
+
+def _shown(published: Published) -> list[str]:
+    rows: list[Row] = [
+        (
+            state_cell(o.verdict.kind),
+            o.job.explorer.name,
+            o.job.errand.title,
+            printable(o.verdict.reason, 200) or o.verdict.url or "",
+        )
+        for o in published.outcomes
+    ]
+    return [*table(rows), "", f"sources: {published.sentence()}"]
 
 
 def _note(proven: Proven) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chains.chain_data import ChainFacts
-from pipeline.manifest.errors import ForbiddenHost, ManifestInvalid
+from pipeline.manifest.errors import BadUrl, ForbiddenHost, ManifestInvalid
 from pipeline.manifest.overrides import Overridden
 from pipeline.manifest.policy_rules import policy_problems
 from pipeline.manifest.positions import Path
@@ -13,7 +13,7 @@ from pipeline.manifest.references import Scope, resolve
 from pipeline.manifest.secret_names import SCHEMES
 from pipeline.manifest.signer_spec import signer_problems
 from pipeline.manifest.target_spec import TargetSpec
-from pipeline.manifest.urls import forbidden_host
+from pipeline.manifest.urls import forbidden_host, parse_url
 from pipeline.manifest.validation import Locate
 
 __all__ = ["full_scope", "target_problems"]
@@ -60,7 +60,15 @@ def _hosts(spec: TargetSpec, locate: Locate) -> Iterator[ManifestInvalid]:
         explorer = getattr(spec.verify, name)
         if explorer is not None and explorer.url:
             urls.append((("verify", name, "url"), explorer.url))
+    urls += [(("verify", "services", name, "url"), service.url) for name, service in spec.verify.services.items()]
     for path, url in urls:
+        if path[0] == "verify" and url.startswith("http://") and not _on_this_machine(url):
+            yield BadUrl(
+                "An explorer is asked over https:// (or http:// on this machine): a key and a verdict travel there.",
+                remedy="Write https://host/path.",
+                where=locate(path),
+            )
+            continue
         host = None if url.startswith(SCHEMES) else forbidden_host(url, spec.network.allow_hosts)
         if host:
             yield ForbiddenHost(
@@ -68,3 +76,8 @@ def _hosts(spec: TargetSpec, locate: Locate) -> Iterator[ManifestInvalid]:
                 remedy=f'Use another host. If you mean it: [network] allow-hosts = ["{host}"].',
                 where=locate(path),
             )
+
+
+def _on_this_machine(url: str) -> bool:
+    host = parse_url(url).hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")

@@ -21,6 +21,7 @@ from pipeline.manifest.fields import (
 from pipeline.manifest.policy_spec import PolicySpec
 from pipeline.manifest.signer_spec import SignerSpec
 from pipeline.manifest.spec import CheckSpec
+from pipeline.manifest.verify_spec import VerifySpec
 
 __all__ = [
     "ChainSpec",
@@ -29,7 +30,6 @@ __all__ = [
     "RpcSpec",
     "SafeSpec",
     "TargetSpec",
-    "VerifySpec",
 ]
 
 Raw = Annotated[Mapping[str, Any], Field(json_schema_extra={"type": "object"})]
@@ -74,35 +74,6 @@ class OverridesSpec(Spec):
     scripts: Mapping[Name, Raw] = Field(default_factory=dict, description="Keys of [scripts.NAME].")
     programs: Mapping[Name, Raw] = Field(default_factory=dict, description="Keys of [programs.NAME].")
     checks: Mapping[Name, Raw] = Field(default_factory=dict, description="Keys of [checks.NAME].")
-
-
-class EtherscanSpec(Spec):
-    """``etherscan``: Etherscan's V2 API, one key for all its chains."""
-
-    api_key: SecretReference = Field(description="The API key, as a reference.")
-    url: Url | None = Field(default=None, description="Another address of the API.")
-
-
-class ExplorerSpec(Spec):
-    """``sourcify`` or ``blockscout``: ``true``, ``false``, or ``{ url = … }``."""
-
-    enabled: bool = Field(default=True, description="Whether to verify there.")
-    url: Url | None = Field(default=None, description="Another address of the API.")
-
-
-def _switch(value: Any) -> Any:
-    return {"enabled": value} if isinstance(value, bool) else value
-
-
-Explorer = Annotated[ExplorerSpec, BeforeValidator(_switch, json_schema_input_type=bool | ExplorerSpec)]
-
-
-class VerifySpec(Spec):
-    """``[verify]``: where sources are published."""
-
-    etherscan: EtherscanSpec | None = Field(default=None, description="Etherscan, with its API key.")
-    sourcify: Explorer | None = Field(default=None, description="Sourcify: true, false, or a table.")
-    blockscout: Explorer | None = Field(default=None, description="Blockscout: true, false, or a table.")
 
 
 class SafeSpec(Spec):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.publishing.buckets import Buckets
+from pipeline.publishing.naming import names_services
 from pipeline.session import Session, unfinished_plan
 from pipeline.signing.opening import refuse_weak_backend, signer_address
 
@@ -29,6 +31,10 @@ class Preflight:
         refuse_weak_backend(self.session.target)
         deployer = signer_address(self.session.target, self.session.project.root)
         self.session.confirm_chain(deployer)
+        if names_services(self.session.target):
+            from pipeline.publishing.services import explorers_of  # start-up: not every target names a service
+
+            explorers_of(self.session.project, self.session.target, Buckets())  # a key that is missing is missed now
         return Ready(deployer, unfinished_plan(self.session.rows))
 
     def summary(self, result: Ready) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chains.evm.observing import CheckResult
-from chains.evm.verify.bytecode import Proof
 from pipeline import __version__
 from pipeline.journal import Journal
 from pipeline.plan import Plan
+from pipeline.proving import Proven
 from pipeline.record import derive_record, load_record, write_record
 from pipeline.session import Session
 
@@ -41,7 +42,7 @@ class Record:
 
     session: Session
     plan: Plan
-    proofs: list[Proof]
+    proofs: Sequence[Proven]
     checks: list[CheckResult]
     title: str = "recording the release"
 
@@ -52,7 +53,7 @@ class Record:
             evidence: dict[str, Any] = {
                 "plan": self.plan.digest,
                 "ship": __version__,
-                "proofs": [p.to_json() for p in self.proofs],
+                "proofs": [p.proof.to_json() for p in self.proofs if p.proof is not None],
                 "checks": [c.to_json() for c in self.checks],
             }
             journal.append("plan.proven", evidence)

@@ -9,7 +9,7 @@ from chains.errors import NeedsPerson
 from chains.evm.verify.bytecode import Proof
 from pipeline.bundle import load_bundle
 from pipeline.plan import Plan
-from pipeline.proving import live_creations, prove_live
+from pipeline.proving import Proven, live_creations, prove_live
 from pipeline.session import Session, accepted_plans
 
 __all__ = ["ProofFailed", "Verify"]
@@ -29,11 +29,12 @@ class Verify:
     plan: Plan
     title: str = "verifying bytecode"
 
-    def run(self) -> list[Proof]:
+    def run(self) -> list[Proven]:
         session = self.session
         plans = {digest: session.plan(digest) for digest in accepted_plans(session.rows)}
         bundles = partial(load_bundle, session.state.project.bundles)
-        proofs, wrong = [], []
+        proofs: list[Proven] = []
+        wrong: list[str] = []
         for proven in prove_live(session.chain.rpc, live_creations(session.rows, plans), bundles):
             name, proof = proven.creation.name, proven.proof
             if proof is None:
@@ -41,7 +42,7 @@ class Verify:
                     raise proven.error
                 session.ui.item(name, "unproven", proven.error.cause if proven.error else proven.reason)
                 continue
-            proofs.append(proof)
+            proofs.append(proven)
             session.ui.item(name, proven.state, _note(proof))
             if proof.problems:
                 wrong.append(f"{name} at {proof.address}: {'; '.join(proof.problems)}")
@@ -52,8 +53,8 @@ class Verify:
             )
         return proofs
 
-    def summary(self, result: list[Proof]) -> str:
-        exact = sum(p.reexecution == "match" for p in result)
+    def summary(self, result: list[Proven]) -> str:
+        exact = sum(p.proof is not None and p.proof.reexecution == "match" for p in result)
         return f"{len(result)} contracts proven, {exact} of them reproduced byte for byte"
 
 

@@ -27,13 +27,14 @@ class Verdict:
     """``reason`` is the service's, made printable. ``url`` is a page for people; it holds no key.
 
     ``mismatch`` marks a failure that more sources may mend: what the service compiled is not what is on chain, or did
-    not compile at all.
+    not compile at all. ``spent``: the ticket it came by is of no more use, and the source has to be handed in again.
     """
 
     kind: VerdictKind
     reason: str = ""
     url: str | None = None
     mismatch: bool = False
+    spent: bool = False
 
     @property
     def done(self) -> bool:

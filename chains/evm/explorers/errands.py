@@ -239,7 +239,9 @@ class Course:
 
     def _not_borne_out(self) -> Verdict:
         said = f" ({self._said.reason})" if self._said and self._said.reason else ""
-        return self._shown or Verdict("unknown", f"it says that this is verified{said}, and does not show it")
+        return self._shown or Verdict(
+            "unknown", f"it says that this is verified{said}, and does not show it", spent=True
+        )
 
     def _to(self, phase: Callable[[], Verdict | float]) -> float:
         self._phase, self._tries = phase, 0
