@@ -62,18 +62,17 @@ def _hosts(spec: TargetSpec, locate: Locate) -> Iterator[ManifestInvalid]:
             urls.append((("verify", name, "url"), explorer.url))
     urls += [(("verify", "services", name, "url"), service.url) for name, service in spec.verify.services.items()]
     for path, url in urls:
-        if path[0] == "verify" and url.startswith("http://") and not _on_this_machine(url):
-            yield BadUrl(
-                "An explorer is asked over https:// (or http:// on this machine): a key and a verdict travel there.",
-                remedy="Write https://host/path.",
-                where=locate(path),
-            )
-            continue
         host = None if url.startswith(SCHEMES) else forbidden_host(url, spec.network.allow_hosts)
         if host:
             yield ForbiddenHost(
                 f"{host} is a link-local or cloud metadata address; nothing is sent there.",
                 remedy=f'Use another host. If you mean it: [network] allow-hosts = ["{host}"].',
+                where=locate(path),
+            )
+        elif path[0] == "verify" and url.startswith("http://") and not _on_this_machine(url):
+            yield BadUrl(
+                "An explorer is asked over https:// (or http:// on this machine): a key and a verdict travel there.",
+                remedy="Write https://host/path.",
                 where=locate(path),
             )
 
