@@ -1,1 +1,1 @@
-"""Solana: a local cluster, and the upgradeable loader spoken to in our own code."""
+"""Solana: programs of the upgradeable loader, and a local cluster to try them on."""

@@ -242,4 +242,3 @@ def _deployed_slot(account: Account) -> int | None:
     if int.from_bytes(account.data[:4], "little") != 3:
         return None
     return int.from_bytes(account.data[4:12], "little")
-

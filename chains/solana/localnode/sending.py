@@ -27,7 +27,9 @@ _airdrops = itertools.count()
 def _transaction(text: object, config: Config) -> VersionedTransaction:
     raw = bytes_of(text, config.get("encoding", "base58"), "the transaction")
     if len(raw) > _MAX_BYTES:
-        raise invalid(f"decoded solana_transaction::versioned::VersionedTransaction too large: {len(raw)} bytes (max: {_MAX_BYTES} bytes)")
+        raise invalid(
+            f"decoded solana_transaction::versioned::VersionedTransaction too large: {len(raw)} bytes (max: {_MAX_BYTES} bytes)"
+        )
     try:
         transaction = VersionedTransaction.from_bytes(raw)
         transaction.sanitize()

@@ -76,7 +76,9 @@ class Store:
 
     def accounts(self) -> dict[bytes, Account]:
         rows = self._db.execute("SELECT key, lamports, owner, executable, data FROM account")
-        return {key: Account(lamports, owner, bool(executable), data) for key, lamports, owner, executable, data in rows}
+        return {
+            key: Account(lamports, owner, bool(executable), data) for key, lamports, owner, executable, data in rows
+        }
 
     def land(self, row: Landed, keys: Iterable[bytes]) -> None:
         self._db.execute(
@@ -112,8 +114,8 @@ class Store:
 
     def _select(self, where: str, *values: object) -> Iterator[Landed]:
         query = f"SELECT signature, slot, place, time_s, raw, meta FROM landed {where}"  # noqa: S608 - ours, not a client's
-        for *row, meta in self._db.execute(query, values):
-            yield Landed(*row, json.loads(meta))
+        for signature, slot, place, time_s, raw, meta in self._db.execute(query, values):
+            yield Landed(signature, slot, place, time_s, raw, json.loads(meta))
 
     def landed(self, signature: bytes) -> Landed | None:
         return next(self._select("WHERE signature = ?", signature), None)

@@ -110,7 +110,9 @@ class Subscriptions:
             elif subscription.kind == "root" and root != self._told_root:
                 client.tell("root", number, root)
             elif subscription.kind == "logs" and subscription.level != "processed":
-                newly = bank.settings.confirmed_lag if subscription.level == "confirmed" else bank.settings.finalized_lag
+                newly = (
+                    bank.settings.confirmed_lag if subscription.level == "confirmed" else bank.settings.finalized_lag
+                )
                 for row in bank.store.block(bank.ledger.before(newly)):
                     self._tell_logs(client, number, subscription, row)
             else:

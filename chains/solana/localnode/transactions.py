@@ -103,7 +103,8 @@ def meta_json(decoded: Decoded, outcome: Outcome, before: list[int], after: list
         "postTokenBalances": [],
         "rewards": [],
         "loadedAddresses": {
-            name: [str(key) for key in keys] for name, keys in zip(("writable", "readonly"), decoded.loaded, strict=True)
+            name: [str(key) for key in keys]
+            for name, keys in zip(("writable", "readonly"), decoded.loaded, strict=True)
         },
         "computeUnitsConsumed": outcome.units,
     }
@@ -127,7 +128,11 @@ def _is_writable(index: int, signed: int, readonly_signed: int, readonly_unsigne
 def _parsed_message(message: Message | MessageV0, meta: dict[str, Any]) -> dict[str, Any]:
     """``jsonParsed`` for a node that knows no program's instructions: accounts named, data in base58."""
     header = message.header
-    counts = (header.num_required_signatures, header.num_readonly_signed_accounts, header.num_readonly_unsigned_accounts)
+    counts = (
+        header.num_required_signatures,
+        header.num_readonly_signed_accounts,
+        header.num_readonly_unsigned_accounts,
+    )
     static = [
         {
             "pubkey": str(key),
