@@ -203,6 +203,8 @@ def start(
     while clock.monotonic_s() < deadline_s:
         net = running(folder)
         if net is not None:
+            if process is not None:
+                process.returncode = 0  # it is to outlive us, and Popen is not to complain of that
             return net
         if process is not None and process.poll() is not None:
             break

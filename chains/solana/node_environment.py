@@ -17,7 +17,7 @@ from chains.errors import Resumable
 from chains.processes import run_tool
 from chains.tools import base_environment, tools_folders
 
-__all__ = ["REQUIREMENTS", "NodeEnvironmentFailed", "node_python"]
+__all__ = ["REQUIREMENTS", "NodeEnvironmentFailed", "found_python", "node_python"]
 
 REQUIREMENTS = Path(__file__).parent / "localnode" / "requirements.txt"
 _TIMEOUT_S = 600.0
@@ -35,7 +35,8 @@ def _cache() -> Path:
     return (Path(given) if given else Path.home() / ".cache") / "contract-ship" / f"litesvm-{digest}"
 
 
-def _found(root: Path) -> Path | None:
+def found_python(root: Path) -> Path | None:
+    """Where ``scripts/services/litesvm`` put it."""
     for tools in tools_folders(root):
         python = tools / "services" / "litesvm" / "bin" / "python"
         if (python.parents[1] / ".stamp").is_file() and python.is_file():
@@ -45,7 +46,7 @@ def _found(root: Path) -> Path | None:
 
 def node_python(root: Path) -> Path:
     """The Python of that environment, for the project at ``root``. Raises ``NodeEnvironmentFailed``."""
-    found = _found(root)
+    found = found_python(root)
     if found:
         return found
     folder = _cache()
