@@ -92,7 +92,9 @@ def test_solana_py_airdrops_transfers_and_deploys(client):
     client.confirm_transaction(sent, Confirmed)
     assert client.get_balance(to).value == 10**9
     landed = client.get_transaction(sent, max_supported_transaction_version=0).value
-    assert landed and landed.transaction.meta and landed.transaction.meta.err is None
+    assert landed
+    assert landed.transaction.meta
+    assert landed.transaction.meta.err is None
     assert [row.signature for row in client.get_signatures_for_address(to).value] == [sent]
 
     elf = (COUNTER / "target/deploy/counter.so").read_bytes()
@@ -164,8 +166,8 @@ def test_anchorpy_drives_the_counter(tmp_path, folder, knows_add):
                 await program.rpc["add"](2**64 - 1, ctx=Context(accounts=accounts))
             assert (caught.value.code, caught.value.msg) == (6001, "The count would overflow")
         stranger = node_payer(node)
+        context = Context(accounts={**accounts, "authority": stranger.pubkey()}, signers=[stranger])
         with pytest.raises(ProgramError) as caught:
-            context = Context(accounts={**accounts, "authority": stranger.pubkey()}, signers=[stranger])
             await program.rpc["increment"](ctx=context)
         assert (caught.value.code, caught.value.msg) == (6000, "Only the counter's authority may count")
         await program.close()
