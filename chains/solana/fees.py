@@ -38,7 +38,9 @@ def price_from(recent: Sequence[Any], percentile: int, cap_micro_lamports: int) 
     paid = sorted(
         entry["prioritizationFee"]
         for entry in recent
-        if isinstance(entry, dict) and isinstance(entry.get("prioritizationFee"), int) and entry["prioritizationFee"] >= 0
+        if isinstance(entry, dict)
+        and isinstance(entry.get("prioritizationFee"), int)
+        and entry["prioritizationFee"] >= 0
     )
     if not paid:
         return 0

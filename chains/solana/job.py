@@ -187,9 +187,7 @@ def instructions(
     match step:
         case "create":
             held = seen.buffer.lamports if seen.buffer else 0
-            made = loader.create_buffer(
-                payer, buffer, job.seed, job.buffer_space, rents[job.buffer_space], held
-            )
+            made = loader.create_buffer(payer, buffer, job.seed, job.buffer_space, rents[job.buffer_space], held)
             return [*made, loader.initialize_buffer(buffer, payer)]
         case "extend":
             if checked_extend:

@@ -170,7 +170,9 @@ class Cluster:
         answer = self.rpc.read("getProgramAccounts", [str(LOADER), config])
         if not isinstance(answer, list):
             raise _unusable("a list of accounts", answer)
-        found = ((_text(_dict(e).get("pubkey")), _whole(_dict(_dict(e).get("account")).get("lamports"))) for e in answer)
+        found = (
+            (_text(_dict(e).get("pubkey")), _whole(_dict(_dict(e).get("account")).get("lamports"))) for e in answer
+        )
         return sorted(found)
 
     def send(self, raws: Sequence[bytes], *, widely: bool = False) -> list[str]:
