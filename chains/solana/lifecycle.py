@@ -42,8 +42,8 @@ class UnitState:
 
     def open_attempt(self, step: str) -> Signed | None:
         """The newest signed form that may still land, or may have."""
-        last = (self.attempts.get(step) or [None])[-1]
-        return None if last is None or last.signature in self.expired else last
+        made = self.attempts.get(step)
+        return made[-1] if made and made[-1].signature not in self.expired else None
 
     def apply(self, row: Row) -> None:
         data = row.data

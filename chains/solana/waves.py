@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
@@ -22,7 +23,7 @@ from chains.solana.fees import Budget
 from chains.solana.job import Job
 from chains.solana.rpc import Blockhash, send_request
 from chains.solana.settings import Settings
-from chains.solana.transactions import Message, MessageSigner, compile_message, populate, sign
+from chains.solana.transactions import MessageSigner, compile_message, populate, sign
 
 __all__ = ["Wave", "hand_out", "sign_wave", "wave_from"]
 
