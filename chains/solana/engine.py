@@ -101,14 +101,14 @@ class Engine:
         self.sending.write("sol.planned", job.to_json())
 
     def _afford(self) -> None:
-        """ProgramData's rent comes out of the payer too, before the buffer's comes back."""
+        """The buffer's rent comes back before ProgramData's is paid, in the same transaction."""
         job = self.job
-        first = job.kind == "deploy"
-        needed = self._rents[job.buffer_space] + (sum(self._rents[space] for space in spaces(job)[1:]) if first else 0)
+        buffer, program, data = (self._rents[space] for space in spaces(job))
+        needed = program + max(buffer, data) if job.kind == "deploy" else buffer
         each = chunks.chunk_size(Pubkey.from_string(job.payer), Pubkey.from_string(job.payer), Budget(1, 1))
         needed += (len(chunks.split(job.elf, each)) + 8) * Budget().lamports(1)
         if job.extend_bytes:
-            needed += self._rents[spaces(job)[2]] - self.cluster.rent(spaces(job)[2] - job.extend_bytes)
+            needed += data - self.cluster.rent(spaces(job)[2] - job.extend_bytes)
         held = self.cluster.balance(job.payer)
         if held < needed:
             raise BalanceShort(
@@ -139,11 +139,24 @@ class Engine:
             self._conclude()
         elif step == "write":
             self._write()
+        elif step == "create" and not self._nothing_deployed():
+            return "deployed"
         elif step in {"deploy", "upgrade"} and not self._buffer_ok():
             return "buffer"
         else:
             self.sending.drive(step, self.job.keys, lambda: self._forms(step, seen), lambda a: self._undone(step, a))
         return f"{step} {len(self.sending.state.attempts.get(step, []))} {len(self.sending.state.expired)}"
+
+    def _nothing_deployed(self) -> bool:
+        """Whether no deployment that was signed can have used the buffer up, or still can. Raises ``ProgramChanged``."""
+        job = self.job
+        settled = self.sending.settle(job.kind, job.keys)
+        if job.kind in self.sending.state.undone:
+            raise ProgramChanged(
+                f"{job.unit} was deployed, and {job.program} does not run it any more",
+                remedy="Find out who else deploys it. Then `ship deploy --replan`.",
+            )
+        return settled
 
     def _forms(self, step: Step, seen: Seen) -> Sequence[Sequence[Instruction]]:
         made = [instructions(self.job, step, seen, self._rents)]

@@ -7,7 +7,7 @@ Rows, each with ``plan`` and ``unit``:
     sol.planned    the whole job, before anything is signed
     sol.signed     step, signature, raw, blockhash, last_valid_height: before the send, one row for each
     sol.writing    a wave of chunk writes: offsets and signatures, and what their messages are made of (chains.solana.waves)
-    sol.expired    step, signature, providers: it can never land; only now may the step be signed again
+    sol.expired    step, signature, providers, landed: it can never land (again); only now may the step be signed anew
     sol.confirmed  step, signature, slot: the chain shows its effect
     sol.buffer_ok  sha256, slot: the buffer was read back whole at finality, its authority right
     sol.failed     step, signature, error: it landed and failed, finally
@@ -35,6 +35,8 @@ class UnitState:
     attempts: dict[str, list[Signed]] = field(default_factory=dict)
     waves: list[Mapping[str, Any]] = field(default_factory=list)
     expired: set[str] = field(default_factory=set)
+    undone: set[str] = field(default_factory=set)
+    """Steps that landed and whose effect is gone."""
     confirmed: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
     buffer_ok: Mapping[str, Any] | None = None
@@ -59,6 +61,8 @@ class UnitState:
                 self.waves.append(data)
             case "sol.expired":
                 self.expired.add(data["signature"])
+                if data["landed"]:
+                    self.undone.add(data["step"])
             case "sol.confirmed":
                 self.confirmed.add(data["step"])
             case "sol.failed":

@@ -92,6 +92,11 @@ class Sending:
             self._send(attempt, again=last_s is not None)
         return False
 
+    def settle(self, step: str, keys: Sequence[str]) -> bool:
+        """Whether nothing that was signed for this step can still land; asked when its effect is not on chain."""
+        attempt = self.state.open_attempt(step)
+        return attempt is None or self._over(step, attempt, keys, lambda _: True)
+
     def confirm(self, current: str, slot: int) -> None:
         """Write down that the chain shows the effect of every step before the one that is next."""
         for step in self.state.attempts:
@@ -134,10 +139,14 @@ class Sending:
         self.sent += 0 if again else 1
 
     def _over(self, step: str, attempt: Signed, keys: Sequence[str], undone: Callable[[Accounts], bool]) -> bool:
-        """Whether the attempt can never land any more, written down when two providers say so (a lone one: later)."""
+        """Whether the attempt can never land any more, written down when two providers say so (a lone one: later).
+
+        One that landed cannot land again; if its effect is gone (a buffer closed by hand), it is over as well.
+        """
         alone = self.cluster.rpc.alone
         limit = attempt.last_valid_height + (self.settings.lone_extra_blocks if alone else 0)
         expired: list[str] = []
+        landed: list[str] = []
         failed: list[Any] = []
         if self.cluster.height("finalized").block_height <= attempt.last_valid_height and not self._has_error(attempt):
             return False
@@ -145,8 +154,8 @@ class Sending:
             if _failed_finally(status):
                 assert status
                 failed.append(status.error)
-            elif status is None and height.block_height > limit and undone(accounts):
-                expired.append(label)
+            elif height.block_height > limit and undone(accounts):
+                (expired if status is None else landed).append(label)
         enough = 1 if alone else 2
         if len(failed) >= enough:
             self.write("sol.failed", {"step": step, "signature": attempt.signature, "error": str(failed[0])})
@@ -154,9 +163,11 @@ class Sending:
                 f"{step} of {self.unit} landed and failed: {failed[0]} (signature {attempt.signature})",
                 remedy="Correct the cause, then `ship deploy --replan` plans the rest from what is on chain.",
             )
-        if len(expired) >= enough and not failed:
-            self.write("sol.expired", {"step": step, "signature": attempt.signature, "providers": expired})
-            return True
+        for providers in (expired, landed):
+            if len(providers) >= enough and not failed and not (expired and landed):
+                told = {"providers": providers, "landed": providers is landed}
+                self.write("sol.expired", {"step": step, "signature": attempt.signature, **told})
+                return True
         return False
 
     def _has_error(self, attempt: Signed) -> bool:

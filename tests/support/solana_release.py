@@ -111,7 +111,12 @@ class Release:
         return Cluster(Rpc(endpoints, clock=clock, patience_s=5.0))
 
     def engine(
-        self, job: Job, *, urls: Sequence[str] = (), kill_after: int | None = None, each: Callable[[], None] = lambda: None
+        self,
+        job: Job,
+        *,
+        urls: Sequence[str] = (),
+        kill_after: int | None = None,
+        each: Callable[[], None] = lambda: None,
     ) -> Engine:
         clock = SlotClock(self.node, self.blocks, each=each)
         signers = {one.address: one for one in (self.payer, self.authority, self.program)}

@@ -118,7 +118,7 @@ def test_killed_between_the_row_and_the_send(shared: SolanaNode, tmp_path, after
         proxy.before_send = stop
         release.engine(job, urls=[proxy.url]).run()
     assert state["stopped"]
-    assert len([row for row in release.rows("sol.signed")]) == 3
+    assert len(release.rows("sol.signed")) == 3
     assert release.live() == V1
 
 

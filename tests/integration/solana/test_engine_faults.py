@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from solders.message import to_bytes_versioned
+from solders.system_program import TransferParams, transfer
 
 from chains.errors import NeedsPerson
 from chains.solana.job import BufferDiffers
 from chains.solana.layouts import elf_sha256
+from chains.solana.plan import ProgramGrew, plan_program
 from chains.solana.settings import NotFinal, Settings, StepFailed
+from chains.solana.transactions import compile_message, populate
 from tests.support.fault_proxy import Rule, drop_after, drop_before
 from tests.support.solana_loader import LOADER
 from tests.support.solana_node import COUNTER, SolanaNode
@@ -86,7 +90,6 @@ def test_one_of_two_providers_cannot_prove_expiry(node: SolanaNode, tmp_path) ->
     with solana_proxy(node.url) as first, solana_proxy(node.url) as second:
         first.add(swallow_send(times=None, after=0))
         second.add(swallow_send(times=None, after=0), frozen("getEpochInfo"))
-        second.url  # noqa: B018
         cold = release.engine(release.job(V1), urls=[second.url, first.url])
         cold.cluster.rpc.endpoints[0].batch([("getEpochInfo", [{"commitment": "finalized"}])])
         with pytest.raises(NotFinal):
@@ -103,8 +106,9 @@ def test_other_bytes_in_the_buffer_are_never_deployed(node: SolanaNode, tmp_path
         release.engine(job, kill_after=3).run()
     bad = bytes([V1[0] ^ 1]) + V1[1:]
     other = release.job(bad)
-    with pytest.raises(Killed):  # up to the handover's row, with other bytes: same plan, so the same buffer
-        engine = release.engine(other, kill_after=6)
+    # Up to the handover's row, with other bytes: the same plan, so the same buffer.
+    engine = release.engine(other, kill_after=6)
+    with pytest.raises(Killed):
         engine.run()
     node.advance(2)
     release.cluster().send([bytes.fromhex(release.rows("sol.signed")[-1]["raw"])])
@@ -119,10 +123,6 @@ def test_other_bytes_in_the_buffer_are_never_deployed(node: SolanaNode, tmp_path
 
 def test_a_deployment_that_failed_on_chain_is_not_repeated(node: SolanaNode, tmp_path) -> None:
     """It landed with an error after its simulation had succeeded: the payer was emptied in between."""
-    from solders.system_program import TransferParams, transfer
-
-    from chains.solana.transactions import compile_message
-
     release = Release.of(node, tmp_path)
     with solana_proxy(node.url) as proxy:
 
@@ -131,12 +131,12 @@ def test_a_deployment_that_failed_on_chain_is_not_repeated(node: SolanaNode, tmp
                 return
             payer = release.payer.key
             held = int(node.call("getBalance", release.payer.address)["value"])
-            move = transfer(TransferParams(from_pubkey=payer.pubkey(), to_pubkey=release.authority.key.pubkey(), lamports=held - 1_000_000))
-            from chains.solana.transactions import populate
-
+            move = transfer(
+                TransferParams(
+                    from_pubkey=payer.pubkey(), to_pubkey=release.authority.key.pubkey(), lamports=held - 1_000_000
+                )
+            )
             message = compile_message(payer.pubkey(), [move], node.blockhash())
-            from solders.message import to_bytes_versioned
-
             raw = populate(message, [bytes(payer.sign_message(to_bytes_versioned(message)))])
             release.cluster().send([raw])
 
@@ -149,8 +149,6 @@ def test_a_deployment_that_failed_on_chain_is_not_repeated(node: SolanaNode, tmp
 
 def test_grown_without_an_extension_is_refused(node: SolanaNode, tmp_path) -> None:
     """Fault 34, in the plan."""
-    from chains.solana.plan import ProgramGrew, plan_program
-
     release = Release.of(node, tmp_path)
     release.engine(release.job(V1)).run()
     keys = (release.program.address, release.payer.address, release.authority.address)
@@ -164,3 +162,16 @@ def test_grown_without_an_extension_is_refused(node: SolanaNode, tmp_path) -> No
     assert release.live().rstrip(b"\0") == V2.rstrip(b"\0")
     assert elf_sha256(release.live()) == elf_sha256(V2)
     assert plan_program(release.cluster(), "ef" * 32, "counter", *keys, V2).kind == "nothing"
+
+
+def test_two_providers_prove_expiry_together(node: SolanaNode, tmp_path) -> None:
+    release = Release.of(node, tmp_path)
+    release.blocks = 8
+    with solana_proxy(node.url) as first, solana_proxy(node.url) as second:
+        rules = [swallow_send(times=2), swallow_send(times=2)]
+        first.add(rules[0])
+        second.add(rules[1])
+        release.engine(release.job(V1), urls=[first.url, second.url]).run()
+    for row in release.rows("sol.expired"):
+        assert len(row["providers"]) == 2
+    assert release.live() == V1
