@@ -116,7 +116,7 @@ def test_instructions_are_anchorpys(pair) -> None:
         return inner[0] if shape == "array" else inner
 
     mine = idl.instruction(str(Pubkey.default()), "do_it", {"some_value": value}, {})
-    assert bytes(mine.data) == coder.build("do_it", {"some_value": theirs(kind, value)})
+    assert bytes(mine.data) == coder.encode("do_it", {"some_value": theirs(kind, value)})
 
 
 def test_the_counters_instructions_have_the_discriminators_its_idl_writes_down() -> None:
