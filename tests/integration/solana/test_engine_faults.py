@@ -90,8 +90,8 @@ def test_one_of_two_providers_cannot_prove_expiry(node: SolanaNode, tmp_path) ->
     with solana_proxy(node.url) as first, solana_proxy(node.url) as second:
         first.add(swallow_send(times=None, after=0))
         second.add(swallow_send(times=None, after=0), frozen("getEpochInfo"))
-        cold = release.engine(release.job(V1), urls=[second.url, first.url])
-        cold.cluster.rpc.endpoints[0].batch([("getEpochInfo", [{"commitment": "finalized"}])])
+        cold = release.engine(release.job(V1), urls=[first.url, second.url])
+        cold.cluster.rpc.endpoints[1].batch([("getEpochInfo", [{"commitment": "finalized"}])])
         with pytest.raises(NotFinal):
             cold.run()
     assert [row["step"] for row in release.rows("sol.signed")] == ["create"]
@@ -165,13 +165,22 @@ def test_grown_without_an_extension_is_refused(node: SolanaNode, tmp_path) -> No
 
 
 def test_two_providers_prove_expiry_together(node: SolanaNode, tmp_path) -> None:
+    """Fault 25: nobody takes the creation until both have said that it is dead."""
     release = Release.of(node, tmp_path)
     release.blocks = 8
     with solana_proxy(node.url) as first, solana_proxy(node.url) as second:
-        rules = [swallow_send(times=2), swallow_send(times=2)]
-        first.add(rules[0])
-        second.add(rules[1])
-        release.engine(release.job(V1), urls=[first.url, second.url]).run()
-    for row in release.rows("sol.expired"):
-        assert len(row["providers"]) == 2
+
+        def heal() -> None:
+            if any(row.kind == "sol.expired" for row in engine.journal.rows):
+                first.clear()
+                second.clear()
+
+        first.add(swallow_send(times=None))
+        second.add(swallow_send(times=None))
+        engine = release.engine(release.job(V1), urls=[first.url, second.url], each=heal)
+        engine.run()
+    (expired,) = release.rows("sol.expired")
+    assert len(expired["providers"]) == 2
+    assert not expired["landed"]
+    assert [row["step"] for row in release.rows("sol.signed")] == ["create", "create", "handover", "deploy"]
     assert release.live() == V1
