@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from chains.errors import Refused
-from chains.evm.localnet import Localnet, running, start, stop
+from chains.evm import localnet as anvil
+from chains.solana import localnet as cluster
 from chains.tools import find_tool
 from pipeline.lock import locked
 from pipeline.manifest.project import load_project
@@ -13,7 +14,9 @@ from pipeline.manifest.target import Target, load_target
 from pipeline.reaching import is_embedded
 from pipeline.state.local import ProjectState, TargetState
 
-__all__ = ["NotEmbedded", "reset_localnet", "start_localnet", "stop_localnet"]
+__all__ = ["Net", "NotEmbedded", "reset_localnet", "running_localnet", "start_localnet", "stop_localnet"]
+
+Net = anvil.Localnet | cluster.SolanaLocalnet
 
 
 class NotEmbedded(Refused):
@@ -32,13 +35,27 @@ def _open(root: Path, name: str) -> tuple[Target, TargetState]:
     return target, ProjectState(project.root).target(name)
 
 
-def start_localnet(root: Path, name: str) -> Localnet:
+def _running(folder: Path) -> Net | None:
+    """What runs in the folder. Which family it is of is asked of the folder: the manifest can have changed since."""
+    return anvil.running(folder, None) or cluster.running(folder)
+
+
+def start_localnet(root: Path, name: str) -> Net:
     """Start it unless it runs."""
     target, state = _open(root, name)
     with locked(state.lock, "ship localnet up"):
-        net = start(state.localnet, find_tool("anvil", root), chain_id=target.chain.chain_id or 0)
+        net: Net
+        if target.chain.kind == "solana":
+            net = cluster.start(state.localnet, root)
+        else:
+            net = anvil.start(state.localnet, find_tool("anvil", root), chain_id=target.chain.chain_id or 0)
         state.localnet_kept.touch()
         return net
+
+
+def running_localnet(root: Path, name: str) -> Net | None:
+    """The chain if it runs; nothing is started or stopped."""
+    return _running(_open(root, name)[1].localnet)
 
 
 def stop_localnet(root: Path, name: str) -> bool:
@@ -50,10 +67,12 @@ def stop_localnet(root: Path, name: str) -> bool:
 
 
 def _stop(state: TargetState) -> bool:
-    net = running(state.localnet, None)
+    net = _running(state.localnet)
     state.localnet_kept.unlink(missing_ok=True)
-    if net:
-        stop(net)
+    if isinstance(net, cluster.SolanaLocalnet):
+        cluster.stop(net)
+    elif net:
+        anvil.stop(net)
     return net is not None
 
 

@@ -37,6 +37,17 @@ def up(root: Path, chain: str) -> None:
 @command.command()
 @project_option
 @_chain_option
+def status(root: Path, chain: str) -> None:
+    """Say whether the local chain runs, and where."""
+    from pipeline.localnets import running_localnet
+
+    net = running_localnet(root, chain)
+    click.echo(f"{chain} runs at {net.url} (process {net.pid})" if net else f"{chain} does not run")
+
+
+@command.command()
+@project_option
+@_chain_option
 def down(root: Path, chain: str) -> None:
     """Stop the local chain; its state is kept."""
     from pipeline.localnets import stop_localnet

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
 from chains.evm.address import keccak256
 
@@ -114,6 +114,9 @@ class FaultProxy:
             self.calls.append(call["method"])
             rule = next((r for r in self.rules if r.wants(call, self._random.random())), None)
         return rule.act(self, call) if rule else self.forward(call)
+
+
+Proxy = TypeVar("Proxy", bound=FaultProxy)
 
 
 def ok(call: Call, result: Any) -> Answer:
@@ -345,7 +348,13 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
 @contextmanager
 def fault_proxy(target: str, seed: int = 0) -> Iterator[FaultProxy]:
     """A proxy on a free loopback port."""
-    proxy = FaultProxy(target, seed)
+    with served(FaultProxy(target, seed)) as proxy:
+        yield proxy
+
+
+@contextmanager
+def served(proxy: Proxy) -> Iterator[Proxy]:
+    """``proxy``, answering on a free loopback port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy))
     server.daemon_threads = True
     proxy.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -1,0 +1,1 @@
+"""Solana: programs of the upgradeable loader, and a local cluster to try them on."""
