@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,8 @@ class Published:
     """One outcome for each contract and proxy at each service."""
 
     outcomes: tuple[Outcome, ...]
+    inner: tuple[str, ...] = ()
+    """The addresses, lower case, of what contracts created."""
 
     def of(self, *kinds: str) -> list[Outcome]:
         return [outcome for outcome in self.outcomes if outcome.verdict.kind in kinds]
@@ -66,7 +68,8 @@ def publish(session: Session, proofs: Iterable[Proven], buckets: Buckets, pace: 
     inner = children(session, [proven.creation for proven in proofs], bundles)
     proofs += prove_live(session.chain.rpc, inner, bundles)
     contracts = list(contracts_of(proofs, bundles))
-    return publish_contracts(session, contracts, buckets, pace)
+    published = publish_contracts(session, contracts, buckets, pace)
+    return replace(published, inner=tuple(sorted(creation.address.lower() for creation in inner)))
 
 
 def publish_contracts(
