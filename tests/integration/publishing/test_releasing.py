@@ -43,7 +43,6 @@ def _servers(site: Any) -> dict[str, Any]:
     found = site.explorers
     return {
         "etherscan": found.etherscan_server,
-        "blockscout": found.blockscout_server,
         "sourcify": found.sourcify_server,
     }
 
