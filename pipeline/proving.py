@@ -36,7 +36,8 @@ class Creation:
 
     ``part`` is ``address``, ``implementation`` or ``beacon``, of a script the rest of its action's id. ``action`` is the
     creating one; ``None`` when the contract was there already and was adopted: then ``source`` and ``init_code_sha256``
-    are what is known of it, if anything, and ``made`` how the adoption saw it being created.
+    are what is known of it, if anything, and ``made`` how the adoption, or a trace, saw it being created. ``seen_in`` is the
+    transaction of ours inside which a contract created it.
     """
 
     unit: str
@@ -48,6 +49,7 @@ class Creation:
     source: str | None
     init_code_sha256: str | None
     made: Made | None = None
+    seen_in: str | None = None
 
     @property
     def name(self) -> str:

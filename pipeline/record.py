@@ -102,7 +102,7 @@ def _reverted(rows: Sequence[Row], accepted: int) -> list[dict[str, Any]]:
 
 def _sources(rows: Sequence[Row], proven: Row) -> dict[str, Any]:
     """What explorers showed of the contracts in this record when it was made; nothing where none was asked."""
-    addresses = {proof["address"].lower() for proof in proven.data["proofs"]}
+    addresses = {proof["address"].lower() for proof in proven.data["proofs"]} | set(proven.data.get("inner", ()))
     keys = ("service", "what", "address", "of", "verdict", "reason", "url")
     newest = newest_verdicts(rows).values()
     shown = [{key: data[key] for key in keys} for data in newest if data["address"].lower() in addresses]

@@ -114,11 +114,12 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
     # 7. Our own proof of the bytes. 8. The project's checks. 9. Sources on explorers. 10. The record.
     proofs = run(Verify(session, plan))
     checks = run(Check(session, plan))
+    inner: tuple[str, ...] = ()
     if names_services(session.target):
         from pipeline.steps.publish import Publish  # start-up: not every target names a service
 
-        run(Publish(session, proofs, options.buckets))
-    recorded = run(Record(session, plan, proofs, checks))
+        inner = run(Publish(session, proofs, options.buckets)).inner
+    recorded = run(Record(session, plan, proofs, checks, inner))
     outcome.record = str(recorded.path.relative_to(session.project.root))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,8 +11,9 @@ from chains.evm.explorers.errands import Pace
 from chains.evm.explorers.publishing import Outcome, Publisher
 from pipeline.bundle import load_bundle
 from pipeline.manifest.verify_spec import LICENSES
-from pipeline.proving import Proven
+from pipeline.proving import Proven, prove_live
 from pipeline.publishing.buckets import Buckets
+from pipeline.publishing.children import children
 from pipeline.publishing.remembering import JournalMemory
 from pipeline.publishing.services import explorers_of
 from pipeline.publishing.subjects import Contract, contracts_of, jobs_for
@@ -26,6 +27,8 @@ class Published:
     """One outcome for each contract and proxy at each service."""
 
     outcomes: tuple[Outcome, ...]
+    inner: tuple[str, ...] = ()
+    """The addresses, lower case, of what contracts created."""
 
     def of(self, *kinds: str) -> list[Outcome]:
         return [outcome for outcome in self.outcomes if outcome.verdict.kind in kinds]
@@ -57,9 +60,16 @@ class Published:
 
 
 def publish(session: Session, proofs: Iterable[Proven], buckets: Buckets, pace: Pace | None = None) -> Published:
-    """Every proven contract of the target, at every service it names. The journal has to be open for writing."""
-    contracts = list(contracts_of(proofs, partial(load_bundle, session.state.project.bundles)))
-    return publish_contracts(session, contracts, buckets, pace)
+    """Every proven contract of the target, and what those created, at every service it names.
+
+    The journal has to be open for writing.
+    """
+    proofs, bundles = list(proofs), partial(load_bundle, session.state.project.bundles)
+    inner = children(session, [proven.creation for proven in proofs], bundles)
+    proofs += prove_live(session.chain.rpc, inner, bundles)
+    contracts = list(contracts_of(proofs, bundles))
+    published = publish_contracts(session, contracts, buckets, pace)
+    return replace(published, inner=tuple(sorted(creation.address.lower() for creation in inner)))
 
 
 def publish_contracts(

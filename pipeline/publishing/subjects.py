@@ -43,7 +43,9 @@ def contracts_of(proofs: Iterable[Proven], bundles: Bundles) -> Iterator[Contrac
         if action is None and creation.made is not None:
             action = creation.made.action(creation.unit, creation.name, creation.address, artifact)
         code = init_code(action) if action is not None else artifact.creation_code
-        yield Contract(creation.name, creation.address, artifact, bundle, code, creation.transaction)
+        yield Contract(
+            creation.name, creation.address, artifact, bundle, code, creation.transaction or creation.seen_in
+        )
 
 
 def jobs_for(
@@ -86,5 +88,6 @@ def _source(contract: Contract, explorer: Explorer, chain_id: int, license_numbe
         arguments=contract.code[len(artifact.creation_code) :],
         creation_transaction=contract.transaction,
         license_number=license_number,
+        linked_later=bool(own),
     )
     return Source(contract.title, submission, whole_input(contract.bundle, artifact, own))

@@ -44,6 +44,8 @@ class Record:
     plan: Plan
     proofs: Sequence[Proven]
     checks: list[CheckResult]
+    inner: Sequence[str] = ()
+    """Contracts that contracts created, lower case: no action of the plan's names them."""
     title: str = "recording the release"
 
     def run(self) -> Recorded:
@@ -55,6 +57,7 @@ class Record:
                 "ship": __version__,
                 "proofs": [p.proof.to_json() for p in self.proofs if p.proof is not None],
                 "checks": [c.to_json() for c in self.checks],
+                **({"inner": list(self.inner)} if self.inner else {}),
             }
             journal.append("plan.proven", evidence)
         record = derive_record(self.plan, self.session.bodies(), journal.rows)

@@ -131,7 +131,11 @@ def test_the_vault_with_its_library_and_three_kinds_of_proxy(town: Callable[...,
     sources = [one for one in record["sources"] if one["what"] == "source"]
     assert len({one["address"] for one in sources}) == 12
     poor = {(one["service"], one["of"], one["verdict"], one["reason"]) for one in sources if one["verdict"] != "exact"}
-    assert poor == set()
+    # An input that names a library has other metadata than the code it was linked into afterwards.
+    assert {(service, verdict) for service, _, verdict, _ in poor} == {
+        ("etherscan", "partial"),
+        ("blockscout", "partial"),
+    }
 
 
 def test_after_an_upgrade_the_proxy_is_linked_to_its_new_implementation(town: Callable[..., Town]) -> None:

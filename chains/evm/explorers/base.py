@@ -55,6 +55,8 @@ class Submission:
 
     ``contract`` is ``path:Name``; ``compiler`` the long version with ``v``, as ``v0.8.37+commit.f401782d``; ``standard_json``
     the compiler's input; ``arguments`` the constructor's, ABI-encoded; ``license_number`` Etherscan's 1 to 14.
+    ``linked_later``: libraries are named in the input that were written into the code only after it was compiled, so that
+    what the input gives has other metadata than what is on chain: no more than a partial match can come of it.
     """
 
     chain_id: int
@@ -65,6 +67,7 @@ class Submission:
     arguments: bytes
     creation_transaction: str | None
     license_number: int = 1
+    linked_later: bool = False
 
 
 @dataclass(frozen=True)
