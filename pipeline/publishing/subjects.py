@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from chains.evm.abi import constructor_types
 from chains.evm.artifacts import Artifact
 from chains.evm.explorers.base import Explorer, Submission
 from chains.evm.explorers.errands import Link, Source
@@ -42,6 +43,8 @@ def contracts_of(proofs: Iterable[Proven], bundles: Bundles) -> Iterator[Contrac
         artifact = bundle.artifact(proven.proof.source)
         if action is None and creation.made is not None:
             action = creation.made.action(creation.unit, creation.name, creation.address, artifact)
+        if action is None and constructor_types(artifact.abi)[0]:
+            continue  # adopted, and nothing shows what its constructor was given
         code = init_code(action) if action is not None else artifact.creation_code
         yield Contract(
             creation.name, creation.address, artifact, bundle, code, creation.transaction or creation.seen_in
