@@ -147,7 +147,7 @@ def next_step(job: Job, seen: Seen) -> Step:
     if not whole:
         raise BufferDiffers(
             f"the buffer {job.buffer} holds {elf_sha256(held.elf)[:16]}…, the plan {elf_sha256(job.elf)[:16]}…",
-            remedy="Nothing was deployed. Close it with `ship solana buffers --close`, then `ship deploy --replan`.",
+            remedy="Nothing was deployed from it. Plan again: a new plan has a buffer of its own.",
         )
     return job.kind if holder == job.authority else "handover"
 
