@@ -44,15 +44,14 @@ class Engine:
     job: Job
     signers: Mapping[str, MessageSigner]
     writes: int = 0
+    sending: Sending = field(init=False)
     _wave: Wave | None = None
     _pending: set[str] = field(default_factory=set)
     _handed_s: float | None = None
     _rents: dict[int, int] = field(default_factory=dict)
     _final_at: int = -1
 
-    def run(self) -> UnitState:
-        """Until the program is final. Raises what ``job``, ``settings`` and ``transactions`` list; all leave a resumable
-        journal, and the refusals come before anything is signed."""
+    def __post_init__(self) -> None:
         job = self.job
         self.sending = Sending(
             self.cluster,
@@ -65,6 +64,16 @@ class Engine:
             job.payer,
             self.signers,
         )
+
+    @property
+    def sent(self) -> int:
+        """Transactions handed to a node for the first time by this run."""
+        return self.writes + self.sending.sent
+
+    def run(self) -> UnitState:
+        """Until the program is final. Raises what ``job``, ``settings`` and ``transactions`` list; all leave a resumable
+        journal, and the refusals come before anything is signed."""
+        job = self.job
         if self.sending.state.final:
             return self.sending.state
         self._ready()
@@ -85,7 +94,8 @@ class Engine:
     def _ready(self) -> None:
         """Everything that can be refused, before anything is signed."""
         job, state = self.job, self.sending.state
-        needed = [job.payer, job.authority, *([job.program] if job.kind == "deploy" else [])]
+        needed = [job.payer]
+        needed += {"deploy": [job.authority, job.program], "upgrade": [job.authority], "stage": []}[job.kind]
         for key in needed:
             if key not in self.signers:
                 raise SignerMissing(
@@ -230,8 +240,9 @@ class Engine:
             seen = Seen.of(job, accounts)
             if self._decide(seen) != "released":
                 return
-            assert seen.program_data
-            found = parse_program_data(seen.program_data)
+            held = seen.buffer if job.kind == "stage" else seen.program_data
+            assert held
+            found = held
             slots.append(height.slot)
         if found is None:
             return
@@ -243,5 +254,7 @@ class Engine:
             return
         attempts = cast("list[object]", self.sending.state.attempts.get(job.kind, []))
         signature = self.sending.state.attempts[job.kind][-1].signature if attempts else None
-        data = {"sha256": elf_sha256(found.elf), "authority": job.authority, "slot": found.slot, "signature": signature}
+        # Not what the account says of itself: the bytes were compared, its padding is no part of them.
+        slot = max(slots) if job.kind == "stage" else parse_program_data(found).slot
+        data = {"sha256": elf_sha256(job.elf), "authority": job.authority, "slot": slot, "signature": signature}
         self.sending.write("sol.final", data)

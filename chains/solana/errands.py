@@ -40,9 +40,10 @@ class Errands:
     plan: str
     payer: str
     signers: Mapping[str, MessageSigner]
+    sent: int = 0
 
-    def move_authority(self, program: str, authority: str, new: str) -> None:
-        """SetAuthorityChecked: the new authority signs too, or nothing is sent (fault 32).
+    def move_authority(self, program: str, authority: str, new: str, *, unit: str | None = None) -> None:
+        """SetAuthorityChecked: the new authority signs too, or nothing is sent (fault 32). ``unit`` names the journal's rows.
 
         Raises ``SignerMissing`` and ``AuthorityMismatch`` before anything, else what ``Sending`` raises.
         """
@@ -50,9 +51,9 @@ class Errands:
         old_key, new_key = Pubkey.from_string(authority), Pubkey.from_string(new)
         made = loader.set_authority_checked(account, old_key, new_key)
         self._need(authority, new)
-        self._program("set-authority", program, authority, new, made)
+        self._program("set-authority", program, authority, new, made, unit or program)
 
-    def finalize(self, program: str, authority: str, *, confirm: str) -> None:
+    def finalize(self, program: str, authority: str, *, confirm: str, unit: str | None = None) -> None:
         """No upgrade ever again. ``confirm`` is the program's address a second time, typed by whoever decides it."""
         if confirm != program:
             raise NotConfirmedTwice(
@@ -62,7 +63,7 @@ class Errands:
         self._need(authority)
         account = program_data_address(Pubkey.from_string(program))
         made = loader.set_authority(account, Pubkey.from_string(authority), None)
-        self._program("finalize", program, authority, None, made)
+        self._program("finalize", program, authority, None, made, unit or program)
 
     def close_buffer(self, buffer: str, authority: str, recipient: str) -> int:
         """Close an orphan; the lamports that came back. Raises ``AuthorityMismatch`` before anything."""
@@ -89,7 +90,7 @@ class Errands:
                     remedy="Configure a signer for it. A new authority has to sign, so that no key is named that nobody holds.",
                 )
 
-    def _program(self, step: str, program: str, old: str, new: str | None, made: Instruction) -> None:
+    def _program(self, step: str, program: str, old: str, new: str | None, made: Instruction, unit: str) -> None:
         account = str(program_data_address(Pubkey.from_string(program)))
         wanted = str(new)
 
@@ -102,7 +103,7 @@ class Errands:
             raise AuthorityMismatch(
                 f"the upgrade authority of {program} is {holder}, not {old}", remedy="Use the key that holds it."
             )
-        self._carry(step, program, account, made, done)
+        self._carry(step, unit, account, made, done)
 
     def _carry(self, step: str, unit: str, key: str, made: Instruction, done: Callable[[Account | None], bool]) -> None:
         """Until the effect is final: on every provider that answers, at least two unless there is but one."""
@@ -122,6 +123,20 @@ class Errands:
             return not done(accounts[key])
 
         forms: Sequence[Sequence[Instruction]] = [[made]]
+        try:
+            self._until_final(sending, step, key, forms, done, undone)
+        finally:
+            self.sent += sending.sent
+
+    def _until_final(
+        self,
+        sending: Sending,
+        step: str,
+        key: str,
+        forms: Sequence[Sequence[Instruction]],
+        done: Callable[[Account | None], bool],
+        undone: Callable[[Accounts], bool],
+    ) -> None:
         until_s = self.clock.monotonic_s() + self.settings.wait_s
         while sending.state.final is None:
             if done(self.cluster.accounts([key], "confirmed")[key]):
@@ -131,7 +146,7 @@ class Errands:
                 until_s = self.clock.monotonic_s() + self.settings.wait_s
             if self.clock.monotonic_s() > until_s:
                 raise NotFinal(
-                    f"{step} of {unit} is not final after {self.settings.wait_s:g} s ({sending.hint or 'no word'})",
+                    f"{step} of {sending.unit} is not final after {self.settings.wait_s:g} s ({sending.hint or 'no word'})",
                     remedy="Run the same command again: it goes on with the same bytes.",
                 )
             if sending.state.final is None:

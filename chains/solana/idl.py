@@ -6,7 +6,7 @@ Source: Anchor's IDL specification 0.1.0; before it discriminators were not writ
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -16,6 +16,7 @@ from solders.pubkey import Pubkey
 
 from chains.errors import Refused
 from chains.solana.borsh import Reader, encode
+from chains.solana.idl_accounts import resolved
 
 __all__ = ["Idl", "IdlRefused", "derive_pda", "legacy"]
 
@@ -33,6 +34,11 @@ def _snake(name: str) -> str:
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(part[:1].upper() + part[1:] for part in rest)
+
+
+def _flat(accounts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Groups of accounts are written out in their place; their names tell them apart."""
+    return [one for account in accounts for one in (_flat(account["accounts"]) if "accounts" in account else [account])]
 
 
 def _discriminator(space: str, name: str) -> bytes:
@@ -56,9 +62,18 @@ class Idl:
         return {entry["name"]: entry["type"] for entry in entries}
 
     def instruction(
-        self, program: str, name: str, arguments: Mapping[str, Any], accounts: Mapping[str, str]
+        self,
+        program: str,
+        name: str,
+        arguments: Mapping[str, Any],
+        accounts: Mapping[str, str],
+        *,
+        signer: str | None = None,
     ) -> Instruction:
-        """Every argument and account by name, none more. Raises ``IdlRefused`` and ``BorshRefused``."""
+        """Every argument by name, none more; accounts that follow from the IDL and from ``signer`` may be left out.
+
+        Raises ``IdlRefused`` and ``BorshRefused``.
+        """
         found = self._find("instructions", name)
         given = {_snake(key): value for key, value in arguments.items()}
         wanted = [_snake(argument["name"]) for argument in found["args"]]
@@ -66,13 +81,23 @@ class Idl:
             raise IdlRefused(f"{name} takes ({', '.join(wanted)})", remedy="Give each argument by its name.")
         data = b"".join(encode(arg["type"], given[_snake(arg["name"])], self.types) for arg in found["args"])
         head = bytes(found.get("discriminator") or _discriminator("global", _snake(found["name"])))
-        return Instruction(Pubkey.from_string(program), head + data, self._metas(found, accounts))
+        kinds = {_snake(argument["name"]): argument["type"] for argument in found["args"]}
+        listed = [{**account, "name": _snake(account["name"])} for account in _flat(found["accounts"])]
+        named = {_snake(key): value for key, value in accounts.items()}
+        unknown = set(named) - {account["name"] for account in listed}
+        if unknown:
+            raise IdlRefused(f"{name} has no account {', '.join(sorted(unknown))}", remedy="Correct the name.")
+        try:
+            known = resolved(listed, named, given, kinds, program=program, signer=signer, types=self.types)
+            metas = self._metas(found, known)
+        except ValueError as error:
+            raise IdlRefused(f"an account of {name} is no address: {error}", remedy="Write it in base58.") from error
+        return Instruction(Pubkey.from_string(program), head + data, metas)
 
-    def _metas(self, found: Mapping[str, Any], accounts: Mapping[str, str]) -> list[AccountMeta]:
-        given = {_snake(key): value for key, value in accounts.items()}
+    def _metas(self, found: Mapping[str, Any], given: Mapping[str, str]) -> list[AccountMeta]:
         metas = []
-        for account in found["accounts"]:
-            key = given.get(_snake(account["name"]), account.get("address"))
+        for account in _flat(found["accounts"]):
+            key = given.get(_snake(account["name"]))
             if key is None:
                 raise IdlRefused(
                     f"{found['name']} needs the account {account['name']}", remedy="Name it under `accounts`."
@@ -82,6 +107,14 @@ class Idl:
             metas.append(AccountMeta(Pubkey.from_string(key), signer, writable))
         return metas
 
+    def named(self, data: bytes) -> str | None:
+        """Which instruction these bytes are, by their first eight; ``None`` for none of this program's."""
+        for entry in self.body.get("instructions", []):
+            head = bytes(entry.get("discriminator") or _discriminator("global", _snake(entry["name"])))
+            if data[: len(head)] == head:
+                return _snake(entry["name"])
+        return None
+
     def account(self, name: str, data: bytes) -> dict[str, Any]:
         """The fields of an account. Raises ``IdlRefused`` where it is another kind, and ``BorshRefused``."""
         found = self._find("accounts", name)
@@ -90,6 +123,15 @@ class Idl:
             raise IdlRefused(f"the account is not a {found['name']}", remedy="Check its address.")
         fields: dict[str, Any] = Reader(data[len(head) :], self.types).read({"defined": {"name": found["name"]}})
         return fields
+
+    def field(self, kind: str, name: str) -> Any:
+        """The type of an account's field. Raises ``IdlRefused``."""
+        found = self._find("accounts", kind)
+        fields = self.types.get(found["name"], {}).get("fields") or []
+        known = {field["name"]: field["type"] for field in fields if isinstance(field, Mapping)}
+        if name not in known:
+            raise IdlRefused(f"{kind} has no field {name}: {', '.join(known)}", remedy="Correct the name.")
+        return known[name]
 
     def _find(self, kind: str, name: str) -> Mapping[str, Any]:
         entries: list[Mapping[str, Any]] = list(self.body.get(kind, []))

@@ -68,11 +68,13 @@ class Job:
     """``kind`` is what the plan found. ``payer`` pays and writes; ``authority`` signs the deployment alone. Addresses in base58.
 
     ``before_sha256`` is the program's hash at planning, ``None`` where there was none; ``extend_bytes`` the room to add first.
+    ``stage`` ends with the bytes in a buffer that is the authority's, so that a later ``upgrade`` to them is one transaction:
+    its ``staged_by`` is the plan whose buffer that is.
     """
 
     plan: str
     unit: str
-    kind: Literal["deploy", "upgrade"]
+    kind: Literal["deploy", "upgrade", "stage"]
     program: str
     payer: str
     authority: str
@@ -80,9 +82,12 @@ class Job:
     max_length: int
     extend_bytes: int = 0
     before_sha256: str | None = None
+    staged_by: str | None = None
 
     @property
     def seed(self) -> str:
+        if self.kind == "stage" or self.staged_by:
+            return seed_of(self.staged_by or self.plan, f"staged {self.program}")
         return seed_of(self.plan, self.unit)
 
     @property
@@ -122,7 +127,7 @@ class Seen:
 
 def next_step(job: Job, seen: Seen) -> Step:
     """Decide. Raises ``ProgramChanged``, ``BufferDiffers``, ``AuthorityMismatch`` and ``UnreadableAccount``."""
-    running = _running(job, seen)
+    running = _running(job, seen) if job.kind != "stage" else "as before"
     if running == "released":
         return "released"
     buffer = seen.buffer
@@ -149,7 +154,9 @@ def next_step(job: Job, seen: Seen) -> Step:
             f"the buffer {job.buffer} holds {elf_sha256(held.elf)[:16]}…, the plan {elf_sha256(job.elf)[:16]}…",
             remedy="Nothing was deployed from it. Plan again: a new plan has a buffer of its own.",
         )
-    return job.kind if holder == job.authority else "handover"
+    if holder != job.authority:
+        return "handover"
+    return "released" if job.kind == "stage" else job.kind
 
 
 def _running(job: Job, seen: Seen) -> Literal["released", "short", "as before"]:

@@ -76,18 +76,21 @@ class Sending:
         keys: Sequence[str],
         make: Callable[[], Sequence[Sequence[Instruction]]],
         undone: Callable[[Accounts], bool],
+        *,
+        once: bool = False,
     ) -> bool:
         """Bring a step whose effect the chain does not show one thing further; whether anything moved.
 
         ``make`` gives the forms its transaction can have, the first that a simulation accepts is signed. ``undone`` says of
-        final accounts that the step's effect is not there. Raises ``StepFailed``, ``SimulationFailed``.
+        final accounts that the step's effect is not there. ``once``: what landed is never signed anew, whatever the accounts
+        show. Raises ``StepFailed``, ``SimulationFailed``.
         """
         attempt = self.state.open_attempt(step)
         if attempt is None:
             return self._sign(step, make(), keys)
         last_s = self._sent_at_s.get(attempt.signature)
         if last_s is None or self.clock.monotonic_s() - last_s >= self.settings.resend_s:
-            if self._over(step, attempt, keys, undone):
+            if self._over(step, attempt, keys, undone, once=once):
                 return True
             self._send(attempt, again=last_s is not None)
         return False
@@ -138,7 +141,15 @@ class Sending:
         self._sent_at_s[signed.signature] = self.clock.monotonic_s()
         self.sent += 0 if again else 1
 
-    def _over(self, step: str, attempt: Signed, keys: Sequence[str], undone: Callable[[Accounts], bool]) -> bool:
+    def _over(
+        self,
+        step: str,
+        attempt: Signed,
+        keys: Sequence[str],
+        undone: Callable[[Accounts], bool],
+        *,
+        once: bool = False,
+    ) -> bool:
         """Whether the attempt can never land any more, written down when two providers say so (a lone one: later).
 
         One that landed cannot land again; if its effect is gone (a buffer closed by hand), it is over as well.
@@ -154,7 +165,7 @@ class Sending:
             if _failed_finally(status):
                 assert status
                 failed.append(status.error)
-            elif height.block_height > limit and undone(accounts):
+            elif height.block_height > limit and undone(accounts) and (status is None or not once):
                 (expired if status is None else landed).append(label)
         enough = 1 if alone else 2
         if len(failed) >= enough:

@@ -1,0 +1,105 @@
+"""Carries an approved plan out, action by action, each until it is final. Run again after any interruption it goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from chains.base import Clock, Journal, Progress
+from chains.solana.calling import call_once
+from chains.solana.engine import Engine
+from chains.solana.errands import Errands
+from chains.solana.lifecycle import UnitState, fold
+from chains.solana.release import SolanaAction, SolanaPlan, instruction_from, job_of
+from chains.solana.rpc import Cluster
+from chains.solana.sending import Sending
+from chains.solana.settings import Settings
+from chains.solana.transactions import MessageSigner
+
+__all__ = ["Carrier"]
+
+
+@dataclass
+class Carrier:
+    """``signers`` by address. ``bytes_of`` gives a program's bytes by the action that deploys or stages them.
+
+    ``confirm`` is the program's address for an action that makes it immutable, typed again by whoever decides that.
+    """
+
+    cluster: Cluster
+    journal: Journal
+    clock: Clock
+    progress: Progress
+    settings: Settings
+    plan: SolanaPlan
+    digest: str
+    signers: Mapping[str, MessageSigner]
+    bytes_of: Callable[[SolanaAction], bytes]
+    confirm: Mapping[str, str] = field(default_factory=dict)
+    sent: int = 0
+
+    def run(self) -> None:
+        """Until every action is final. Raises what the engine, the errands and ``call_once`` raise; all can be resumed."""
+        for action in self.plan.actions:
+            if self.state(action).final is None:
+                self._carry(action)
+
+    def state(self, action: SolanaAction) -> UnitState:
+        return fold(self.journal.rows, self.digest, action.id)
+
+    def _carry(self, action: SolanaAction) -> None:
+        match action.kind:
+            case "deploy" | "upgrade" | "stage":
+                self._program(action)
+            case "call":
+                made = instruction_from(action.details["instruction"])
+                sending = self._sending(action)
+                try:
+                    call_once(sending, made, [str(m.pubkey) for m in made.accounts if m.is_writable])
+                finally:
+                    self.sent += sending.sent
+            case "authority" | "finalize":
+                self._authority(action)
+            case "publish":
+                raise NotImplementedError(action.kind)
+
+    def _program(self, action: SolanaAction) -> None:
+        job = job_of(action, self.plan, self.digest, self.bytes_of(action))
+        engine = Engine(self.cluster, self.journal, self.clock, self.progress, self.settings, job, self.signers)
+        try:
+            engine.run()
+        finally:
+            self.sent += engine.sent
+
+    def _authority(self, action: SolanaAction) -> None:
+        errands = Errands(
+            self.cluster,
+            self.journal,
+            self.clock,
+            self.progress,
+            self.settings,
+            self.digest,
+            self.plan.payer,
+            self.signers,
+        )
+        program, old = action.details["program"], action.details["from"]
+        try:
+            if action.kind == "authority":
+                errands.move_authority(program, old, action.details["to"], unit=action.id)
+            else:
+                errands.finalize(program, old, confirm=self.confirm.get(program, ""), unit=action.id)
+        finally:
+            self.sent += errands.sent
+
+    def _sending(self, action: SolanaAction) -> Sending:
+        return Sending(
+            self.cluster,
+            self.journal,
+            self.clock,
+            self.progress,
+            self.settings,
+            self.digest,
+            action.id,
+            self.plan.payer,
+            self.signers,
+        )

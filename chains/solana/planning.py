@@ -1,0 +1,290 @@
+"""From a project's units and what a cluster shows to the plan of a release. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from solders.pubkey import Pubkey
+
+from chains.canonical import digest
+from chains.errors import Refused
+from chains.solana import chunks
+from chains.solana.checking import planned_check, stands
+from chains.solana.fees import LAMPORTS_PER_SIGNATURE, Budget, limit_from, price_from
+from chains.solana.idl import Idl
+from chains.solana.layouts import BUFFER_HEAD, elf_sha256, parse_program_data, program_data_address
+from chains.solana.live import LiveProgram
+from chains.solana.plan import PlannedProgram, plan_program
+from chains.solana.release import PlannedUnit, SolanaAction, SolanaPlan, instruction_json
+from chains.solana.rpc import Cluster
+from chains.solana.settings import Settings
+from chains.solana.transactions import compile_message, populate
+from chains.solana.units import CallUnit, ProgramUnit, SolanaUnits
+
+__all__ = ["CostsTooMuch", "Drafting", "ProgramFiles", "Replaced", "plan_release"]
+
+_CALL_UNITS = 200_000
+
+
+class CostsTooMuch(Refused):
+    """SHIP-Q21: the release would cost more than the policy allows."""
+
+    code = "SHIP-Q21"
+
+
+class CallWouldFail(Refused):
+    """SHIP-Q22: an instruction of the plan fails on the cluster as it is."""
+
+    code = "SHIP-Q22"
+
+
+@dataclass(frozen=True)
+class ProgramFiles:
+    """A program as the bundle holds it."""
+
+    elf: bytes
+    idl: Mapping[str, Any] | None = None
+    security: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """Bytes that an upgrade takes out of use, by their hash."""
+
+    sha256: str
+    elf: bytes
+
+
+@dataclass
+class Drafting:
+    """What a plan is made from. ``keep`` is given the bytes an upgrade replaces, to be kept for the way back."""
+
+    cluster: Cluster
+    files: Callable[[str], ProgramFiles]
+    live: Mapping[str, LiveProgram]
+    done: Mapping[str, str]
+    """Calls that are final, by unit: the digest of their instruction."""
+    deployer: str
+    payer: str
+    settings: Settings
+    chain: Mapping[str, Any]
+    max_lamports: int | None = None
+    keep: Callable[[Replaced], None] = lambda _: None
+    seconds: int = 0
+    price: int | None = None
+    ids: dict[str, str] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+
+
+def plan_release(draft: Drafting, units: SolanaUnits) -> SolanaPlan:
+    """The plan. Raises the ``Refused`` of whatever does not fit, before anything was signed."""
+    cluster = draft.cluster
+    draft.ids = {unit.name: unit.program for unit in units.programs}
+    height = cluster.height("confirmed")
+    balance = cluster.balance(draft.payer)
+    actions: list[SolanaAction] = []
+    planned: list[PlannedUnit] = []
+    for unit in units.ordered():
+        made, what = _program(draft, unit) if isinstance(unit, ProgramUnit) else _call(draft, unit)
+        actions += made
+        planned.append(what)
+    checks = tuple(
+        planned_check(check, draft.ids[check.program], draft.files(check.program).idl) for check in units.checks
+    )
+    estimate = _estimate(draft, actions)
+    _within(draft, estimate)
+    return SolanaPlan(
+        chain=draft.chain,
+        deployer=draft.deployer,
+        payer=draft.payer,
+        actions=tuple(actions),
+        units=tuple(planned),
+        checks=checks,
+        limits={
+            "max_lamports": draft.max_lamports,
+            "price_cap_micro_lamports": draft.settings.price_cap_micro_lamports,
+        },
+        estimate=estimate,
+        observed={"slot": height.slot, "block_height": height.block_height, "balance_lamports": balance},
+    )
+
+
+def _estimate(draft: Drafting, actions: list[SolanaAction]) -> dict[str, Any]:
+    return {
+        "transactions": sum(action.transactions for action in actions),
+        "fee_lamports": sum(action.fee_lamports for action in actions),
+        "rent_lamports": sum(action.rent_lamports for action in actions),
+        "borrowed_lamports": max((action.borrowed_lamports for action in actions), default=0),
+        "seconds": draft.seconds,
+    }
+
+
+def _within(draft: Drafting, estimate: Mapping[str, Any]) -> None:
+    cost = estimate["fee_lamports"] + estimate["rent_lamports"]
+    if draft.max_lamports is not None and cost > draft.max_lamports:
+        raise CostsTooMuch(
+            f"the release takes {cost} lamports ({estimate['rent_lamports']} of them rent), max-lamports allows "
+            f"{draft.max_lamports}",
+            remedy="Raise `max-lamports` under [policy] if that is meant.",
+        )
+
+
+# -- programs ----------------------------------------------------------------------------------------------------------
+
+
+def _program(draft: Drafting, unit: ProgramUnit) -> tuple[list[SolanaAction], PlannedUnit]:
+    elf = draft.files(unit.name).elf
+    found = plan_program(
+        draft.cluster,
+        "",
+        unit.name,
+        unit.program,
+        draft.payer,
+        draft.deployer,
+        elf,
+        room_bytes=unit.room_bytes,
+        may_extend=unit.may_extend,
+        settings=draft.settings,
+    )
+    after = {
+        "address": unit.program,
+        "program_data": str(program_data_address(Pubkey.from_string(unit.program))),
+        "sha256": elf_sha256(elf),
+        "authority": draft.deployer,
+    }
+    if found.job is None:
+        return [], PlannedUnit(unit.name, "unchanged", _unchanged(draft, unit, after), after)
+    draft.changed.add(unit.name)
+    draft.seconds += found.seconds
+    actions = []
+    if unit.staged and found.job.kind == "upgrade":
+        actions.append(_stage(draft, unit))
+    actions.append(_release(found, elf))
+    change = "create" if found.kind == "deploy" else "upgrade"
+    reason = "grows, so its account is extended first" if found.kind == "extend+upgrade" else ""
+    return actions, PlannedUnit(unit.name, change, reason, after)  # type: ignore[arg-type]
+
+
+def _unchanged(draft: Drafting, unit: ProgramUnit, after: Mapping[str, Any]) -> str:
+    known = draft.live.get(unit.name)
+    return "" if known and known.sha256 == after["sha256"] else "these bytes run already"
+
+
+def _release(found: PlannedProgram, elf: bytes) -> SolanaAction:
+    job = found.job
+    assert job is not None
+    verb = "deploy" if job.kind == "deploy" else "upgrade"
+    extended = f", {job.extend_bytes:,} bytes added to its account" if job.extend_bytes else ""
+    return SolanaAction(
+        id=job.unit,
+        kind=verb,  # type: ignore[arg-type]
+        unit=job.unit,
+        title=f"{verb} {job.unit} ({len(elf):,} bytes{extended})",
+        transactions=found.transactions,
+        fee_lamports=found.fee_lamports,
+        rent_lamports=found.rent_lamports,
+        borrowed_lamports=found.borrowed_lamports,
+        details={
+            "program": job.program,
+            "sha256": elf_sha256(elf),
+            "file_sha256": sha256(elf).hexdigest(),
+            "length": len(elf),
+            "max_length": job.max_length,
+            "extend_bytes": job.extend_bytes,
+            "before_sha256": job.before_sha256,
+        },
+    )
+
+
+def _stage(draft: Drafting, unit: ProgramUnit) -> SolanaAction:
+    """The bytes that run now, kept in a buffer: taken from the chain, which is where the way back leads."""
+    key = str(program_data_address(Pubkey.from_string(unit.program)))
+    account = draft.cluster.accounts([key], "confirmed")[key]
+    assert account is not None  # it was just read
+    held = parse_program_data(account).elf
+    elf = held.rstrip(b"\0")
+    draft.keep(Replaced(elf_sha256(elf), elf))
+    payer = Pubkey.from_string(draft.payer)
+    budget = Budget(limit_from(2_370), _price(draft))
+    writes = len(chunks.split(elf, chunks.chunk_size(payer, payer, budget)))
+    handover = draft.payer != draft.deployer
+    return SolanaAction(
+        id=f"{unit.name}.staged",
+        kind="stage",
+        unit=unit.name,
+        title=f"keep the {len(elf):,} bytes that {unit.name} runs now in a buffer: the way back in one transaction",
+        transactions=writes + 1 + handover,
+        fee_lamports=budget.lamports(1) * (writes + 1 + handover),
+        rent_lamports=draft.cluster.rent(BUFFER_HEAD + len(elf)),
+        details={
+            "program": unit.program,
+            "sha256": elf_sha256(elf),
+            "file_sha256": sha256(elf).hexdigest(),
+            "length": len(elf),
+            "max_length": len(elf),
+            "extend_bytes": 0,
+            "before_sha256": None,
+        },
+    )
+
+
+def _price(draft: Drafting) -> int:
+    if draft.price is None:
+        recent = draft.cluster.recent_fees([draft.payer])
+        draft.price = price_from(recent, draft.settings.price_percentile, draft.settings.price_cap_micro_lamports)
+    return draft.price
+
+
+# -- calls -------------------------------------------------------------------------------------------------------------
+
+
+def _call(draft: Drafting, unit: CallUnit) -> tuple[list[SolanaAction], PlannedUnit]:
+    files = draft.files(unit.program)
+    idl = Idl(files.idl or {})
+    program = draft.ids[unit.program]
+    made = idl.instruction(program, unit.instruction, unit.args, unit.accounts, signer=draft.deployer)
+    written = instruction_json(made)
+    name = digest(written)
+    after = {"instruction": name, "program": program}
+    if draft.done.get(unit.name) == name:
+        return [], PlannedUnit(unit.name, "unchanged", "", after)
+    if unit.unless is not None and (why := stands(draft.cluster, unit.unless, idl)):
+        return [], PlannedUnit(unit.name, "skip", why, after)
+    signers = {draft.payer, *(str(m.pubkey) for m in made.accounts if m.is_signer)}
+    foreign = signers - {draft.payer, draft.deployer}
+    if foreign:
+        raise CallWouldFail(
+            f"{unit.name} needs a signature of {', '.join(sorted(foreign))}, which is neither the signer nor the payer",
+            remedy="Give the account under `accounts`, or have its holder send the instruction.",
+        )
+    if not draft.changed:
+        _try(draft, unit, made)
+    shown = {key: str(value) for key, value in unit.args.items()}
+    action = SolanaAction(
+        id=unit.name,
+        kind="call",
+        unit=unit.name,
+        title=f"{unit.program}.{unit.instruction}({', '.join(f'{k}={v}' for k, v in shown.items())})",
+        transactions=1,
+        fee_lamports=LAMPORTS_PER_SIGNATURE * len(signers) + Budget(_CALL_UNITS, _price(draft)).lamports(0),
+        details={"program_name": unit.program, "name": unit.instruction, "args": shown, "instruction": written},
+    )
+    draft.seconds += 13
+    draft.changed.add(unit.name)
+    return [action], PlannedUnit(unit.name, "call", "", after)
+
+
+def _try(draft: Drafting, unit: CallUnit, made: Any) -> None:
+    """Nothing before it changes anything, so that it can be tried on the cluster as it is."""
+    message = compile_message(Pubkey.from_string(draft.payer), [made], "1" * 32)
+    raw = populate(message, [bytes(64)] * message.header.num_required_signatures)
+    error, logs, _ = draft.cluster.simulate(raw)
+    if error is not None:
+        said = " | ".join(line for line in logs if "Error" in line or "failed" in line)[-300:]
+        raise CallWouldFail(
+            f"{unit.name} would fail: {error}{f' ({said})' if said else ''}",
+            remedy="Correct its arguments, or name with `unless` what makes it unnecessary.",
+        )
