@@ -4,7 +4,7 @@
         bundle.json              what is in it; its sha256 is the digest
         artifacts/<name>.json    one contract each
         inputs/<sha256>.json     the compiler's standard JSON input of one or more contracts
-        programs/<name>.so       (room for Solana programs and their IDLs)
+        programs/<name>.so       a Solana program; <name>.idl.json and <name>.security.json beside it
 
 Nothing in it tells when, where or by whom it was made.
 """
@@ -28,7 +28,7 @@ from chains.evm.sources import choose
 from chains.files import fsync_folder
 from pipeline.artifact_json import artifact_from_json, artifact_to_json
 
-__all__ = ["Bundle", "BundleDamaged", "BundleMissing", "load_bundle", "write_bundle"]
+__all__ = ["Bundle", "BundleDamaged", "BundleMissing", "add_programs", "load_bundle", "write_bundle"]
 
 KIND = "contract-ship/bundle"
 
@@ -79,6 +79,16 @@ class Bundle:
         """The compiler's standard JSON input that gives ``artifact``."""
         return self.read(f"inputs/{artifact.input_sha256}.json")
 
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """The names of its Solana programs."""
+        return tuple(self.manifest["programs"])
+
+    def program(self, name: str, suffix: str) -> bytes | None:
+        """A file of a Solana program (``so``, ``idl.json``, ``security.json``), ``None`` for one it does not have."""
+        file = self.manifest["programs"].get(name, {}).get(suffix)
+        return self.read(file) if file is not None else None
+
     def read(self, name: str) -> bytes:
         """A file of the bundle, held against its digest. Raises ``BundleDamaged``."""
         path = self.folder / name
@@ -119,12 +129,10 @@ def write_bundle(
     project: str,
     toolchain: Mapping[str, Any],
     artifacts: Iterable[tuple[Artifact, bytes]],
-    programs: Mapping[str, Mapping[str, bytes]] | None = None,
 ) -> Bundle:
     """Write a bundle below ``folder`` (``.ship/bundles``): whole, or not at all.
 
-    ``artifacts`` come with their standard JSON input. ``programs`` maps a Solana program to its files by suffix
-    (``so``, ``idl.json``). The same content a second time changes nothing.
+    ``artifacts`` come with their standard JSON input. The same content a second time changes nothing.
     """
     files: dict[str, bytes] = {}
     listed: dict[str, dict[str, str]] = {}
@@ -138,24 +146,55 @@ def write_bundle(
             "creation_code_sha256": sha256_hex(artifact.creation_code),
             "runtime_code_sha256": sha256_hex(artifact.runtime_code),
         }
-    built: dict[str, dict[str, str]] = {}
-    for program, parts in (programs or {}).items():
-        for suffix, data in parts.items():
-            name = f"programs/{program}.{suffix}"
-            files[name] = data
-            built.setdefault(program, {})[suffix] = name
     manifest = {
         "schema": 1,
         "kind": KIND,
         "project": {"name": project},
         "toolchain": dict(toolchain),
         "artifacts": listed,
-        "programs": built,
+        "programs": {},
         "files": {name: sha256_hex(data) for name, data in files.items()},
     }
-    files["bundle.json"] = pretty(manifest)
-    digest = sha256_hex(files["bundle.json"])
-    _place(folder, digest, files)
+    return _placed(folder, manifest, files)
+
+
+def add_programs(
+    folder: Path,
+    contracts: Bundle | None,
+    *,
+    project: str,
+    built_by: str,
+    programs: Mapping[str, Mapping[str, bytes]],
+) -> Bundle:
+    """The bundle of a project with programs: what ``contracts`` holds, and each program's files by suffix.
+
+    ``compiled`` names the bundle of the contracts alone, over which their gates were judged.
+    """
+    base: Mapping[str, Any] = contracts.manifest if contracts else {"artifacts": {}, "toolchain": {}, "files": {}}
+    files = {name: contracts.read(name) for name in base["files"]} if contracts else {}
+    listed: dict[str, dict[str, str]] = {}
+    for program, parts in programs.items():
+        for suffix, data in parts.items():
+            name = f"programs/{program}.{suffix}"
+            files[name] = data
+            listed.setdefault(program, {})[suffix] = name
+    manifest = {
+        "schema": 1,
+        "kind": KIND,
+        "project": {"name": project},
+        "toolchain": {**base["toolchain"], "programs": built_by},
+        "artifacts": base["artifacts"],
+        "programs": listed,
+        **({"compiled": contracts.digest} if contracts else {}),
+        "files": {name: sha256_hex(data) for name, data in files.items()},
+    }
+    return _placed(folder, manifest, files)
+
+
+def _placed(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Bundle:
+    data = pretty(manifest)
+    digest = sha256_hex(data)
+    _place(folder, digest, {**files, "bundle.json": data})
     return load_bundle(folder, digest)
 
 

@@ -17,7 +17,7 @@ def cached_bundle(project: Project, target: Target) -> Bundle | None:
     """
     from chains.evm.foundry import open_workspace
     from pipeline.build_cache import Question
-    from pipeline.steps.build import recipe
+    from pipeline.making import recipe, with_programs
 
     wanted = recipe(project, (target,))
     for own_compilers in (True, False):  # ours, or those a project needed beyond ours
@@ -27,5 +27,5 @@ def cached_bundle(project: Project, target: Target) -> Bundle | None:
         except ShipError:
             return None
         if found is not None:
-            return found
+            return with_programs(project, found, "prebuilt") if project.spec.programs else found
     return None

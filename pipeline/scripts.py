@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from chains.tools import find_tool
 from pipeline.building import open_built_workspace
 from pipeline.bundle import Bundle
+from pipeline.making import recipe
 from pipeline.session import Session
-from pipeline.steps.build import recipe
 
 if TYPE_CHECKING:
     from chains.evm.scripting import ForgeScripts

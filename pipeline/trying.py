@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from chains.evm.artifacts import Artifact
-from pipeline.building import Built
 from pipeline.gates.base import GateResult
 from pipeline.gates.runner import GatesFailed
+from pipeline.making import Made
 from pipeline.manifest.project import Project, load_project
 from pipeline.manifest.target import Target, list_targets, load_target
 from pipeline.step import Runner
@@ -29,7 +29,7 @@ _RUNTIME_LIMIT = 24_576
 class Tested:
     """A bundle and what the gates said of it. ``failure`` is what to raise when one did not pass."""
 
-    built: Built
+    built: Made
     results: tuple[GateResult, ...]
     failure: GatesFailed | None
 
@@ -44,13 +44,12 @@ class Tested:
 
 
 def _targets(project: Project, name: str | None) -> tuple[Target, ...]:
-    """The named target, or all EVM targets: the bundle holds what any of them deploys."""
+    """The named target, or all: the bundle holds what any of them deploys."""
     names = [name] if name is not None else list(list_targets(project)) or ["local"]
-    targets = (load_target(project, each) for each in names)
-    return tuple(target for target in targets if name is not None or target.chain.kind == "evm")
+    return tuple(load_target(project, each) for each in names)
 
 
-def build_project(root: Path, target: str | None, ui: Ui) -> tuple[Project, Built]:
+def build_project(root: Path, target: str | None, ui: Ui) -> tuple[Project, Made]:
     """Build the release bundle, or find it built already."""
     project = load_project(root)
     return project, Runner(ui)(Build(project, _targets(project, target), ui))
@@ -77,12 +76,12 @@ def render_tested(tested: Tested) -> str:
 # -- showing ---------------------------------------------------------------------------------------------------------
 
 
-def _artifacts(built: Built) -> Iterator[Artifact]:
+def _artifacts(built: Made) -> Iterator[Artifact]:
     for source in built.bundle.sources:
         yield built.bundle.artifact(source)
 
 
-def build_document(project: Project, built: Built) -> Mapping[str, Any]:
+def build_document(project: Project, built: Made) -> Mapping[str, Any]:
     """The document of ``ship build --json``; sizes are bytes."""
     return {
         "schema": 1,
@@ -103,15 +102,27 @@ def build_document(project: Project, built: Built) -> Mapping[str, Any]:
             }
             for artifact in _artifacts(built)
         ],
+        **({"programs": _programs(built)} if built.bundle.programs else {}),
     }
 
 
-def _place(project: Project, built: Built) -> str:
+def _programs(built: Made) -> list[dict[str, Any]]:
+    from hashlib import sha256
+
+    listed = []
+    for name in built.bundle.programs:
+        elf = built.bundle.program(name, "so") or b""
+        idl = built.bundle.program(name, "idl.json") is not None
+        listed.append({"name": name, "bytes": len(elf), "sha256": sha256(elf).hexdigest(), "idl": idl})
+    return listed
+
+
+def _place(project: Project, built: Made) -> str:
     folder = built.bundle.folder
     return folder.relative_to(project.root).as_posix() if folder.is_relative_to(project.root) else str(folder)
 
 
-def render_build(project: Project, built: Built) -> list[str]:
+def render_build(project: Project, built: Made) -> list[str]:
     """The artifacts with their sizes, the digest, and where the bundle lies."""
     heads = ("contract", "compiler", "init code", "runtime code", "of the limit", "source")
     rows: list[Row] = [tuple(Cell(head, bold=True) for head in heads)]
@@ -122,8 +133,13 @@ def render_build(project: Project, built: Built) -> list[str]:
         name = f"{artifact.name} (library)" if artifact.kind == "library" else artifact.name
         sizes = f"{len(artifact.creation_code):>9,}", f"{size:>12,}"
         rows.append((name, artifact.compiler.partition("+")[0], *sizes, share, artifact.path))
+    programs: list[Row] = [tuple(Cell(head, bold=True) for head in ("program", "bytes", "sha256", "IDL"))]
+    programs += [
+        (one["name"], f"{one['bytes']:,}", one["sha256"], "yes" if one["idl"] else "no") for one in _programs(built)
+    ]
+    tables = [table(shown, indent=0) for shown in (rows, programs) if len(shown) > 1]
     return [
-        *table(rows, indent=0),
+        *(line for number, lines in enumerate(tables) for line in ([""] if number else []) + lines),
         "",
         f"bundle  {built.bundle.digest}",
         f"in      {_place(project, built)}",

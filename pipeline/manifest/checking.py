@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chains.errors import Where
-from pipeline.manifest.errors import ManifestInvalid, NotBuiltYet, UnknownTarget
+from pipeline.manifest.errors import ManifestInvalid, UnknownTarget
 from pipeline.manifest.gates import selected_gates
 from pipeline.manifest.project import PROJECT_FILE, Project, load_project
 from pipeline.manifest.target import TARGETS_FOLDER, list_targets, load_target
-from pipeline.manifest.units import not_built, unit_problems
+from pipeline.manifest.units import unit_problems
 
 __all__ = ["CheckReport", "FileReport", "check_project"]
 
@@ -58,9 +58,15 @@ def check_project(root: Path, target: str | None = None) -> CheckReport:
 
 
 def _counts(project: Project) -> str:
-    counted = [
-        (len(getattr(project.spec, kind)), kind) for kind in ("contracts", "calls", "scripts", "programs", "checks")
-    ]
+    spec = project.spec
+    units = {
+        "contracts": spec.contracts,
+        "calls": spec.all_calls,
+        "scripts": spec.scripts,
+        "programs": spec.programs,
+        "checks": spec.all_checks,
+    }
+    counted = [(len(found), kind) for kind, found in units.items()]
     return ", ".join(f"{n} {kind[:-1] if n == 1 else kind}" for n, kind in counted if n) or "no units"
 
 
@@ -74,5 +80,4 @@ def _check_target(project: Project, name: str) -> FileReport:
     except ManifestInvalid as problem:
         return FileReport(file, "", problem.problems)
     identity = f" ({target.chain.chain_id})" if target.chain.chain_id else ""
-    problems = [p for p in unit_problems(project, target) if not isinstance(p, NotBuiltYet)]
-    return FileReport(target.file, f"{target.chain.title}{identity}", tuple(problems), tuple(not_built(target)))
+    return FileReport(target.file, f"{target.chain.title}{identity}", tuple(unit_problems(project, target)))

@@ -243,6 +243,12 @@ class NotBuiltYet(ManifestInvalid):
     code = "SHIP-M33"
 
 
+class NotOfThisChain(ManifestInvalid):
+    """The target's chain has none of what the command is about."""
+
+    code = "SHIP-M50"
+
+
 class Contradiction(ManifestInvalid):
     """Keys that cannot stand together."""
 

@@ -8,7 +8,7 @@ from pipeline.manifest.project import Project
 
 __all__ = ["BUILT_GATES", "selected_gates"]
 
-BUILT_GATES = ("tests", "slither", "layout")
+BUILT_GATES = ("tests", "program_tests", "slither", "layout")
 
 
 def selected_gates(project: Project) -> GatesSpec:

@@ -8,7 +8,16 @@ from pydantic import Field
 
 from pipeline.manifest.fields import BasisPoints, RelativePath, Spec
 
-__all__ = ["CoverageGate", "GasGate", "GatesSpec", "LayoutGate", "SizeGate", "SlitherGate", "TestsGate"]
+__all__ = [
+    "CoverageGate",
+    "GasGate",
+    "GatesSpec",
+    "LayoutGate",
+    "ProgramTestsGate",
+    "SizeGate",
+    "SlitherGate",
+    "TestsGate",
+]
 
 
 Detector = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]
@@ -16,13 +25,25 @@ Detector = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]
 
 
 class TestsGate(Spec):
-    """``tests``: ``forge test`` and ``anchor test``."""
+    """``tests``: ``forge test``."""
 
     __test__ = False
 
     fuzz_seed: int | None = Field(
         default=None, ge=0, le=2**256 - 1, description="The seed of fuzz tests, to repeat a run."
     )
+
+
+class ProgramTestsGate(Spec):
+    """``program-tests``: the tests of Solana programs, by a command of the project's."""
+
+    command: tuple[str, ...] = Field(
+        default=("anchor", "test"),
+        min_length=1,
+        max_length=50,
+        description="The program and its arguments, run in [solana] root without a shell. Exit code 0 is a pass.",
+    )
+    timeout_s: int = Field(default=1_800, ge=1, le=86_400, description="How long it may take, in seconds.")
 
 
 class SlitherGate(Spec):
@@ -60,7 +81,8 @@ class CoverageGate(Spec):
 class GatesSpec(Spec):
     """``[gates]``, whole."""
 
-    tests: TestsGate | None = Field(default=None, description="forge test and anchor test.")
+    tests: TestsGate | None = Field(default=None, description="forge test.")
+    program_tests: ProgramTestsGate | None = Field(default=None, description="The tests of Solana programs.")
     slither: SlitherGate | None = Field(default=None, description="Static analysis with Slither.")
     gas: GasGate | None = Field(default=None, description="Gas used against a snapshot.")
     layout: LayoutGate | None = Field(default=None, description="Storage layout against the live implementation.")

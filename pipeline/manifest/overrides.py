@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pipeline.manifest.errors import Contradiction, ManifestInvalid, UnknownUnit, did_you_mean, raise_all
 from pipeline.manifest.layers import Layer, Layers, merge
 from pipeline.manifest.positions import Path
+from pipeline.manifest.program_rules import program_check_problems
+from pipeline.manifest.program_spec import ProgramCheckSpec
 from pipeline.manifest.project import Project
 from pipeline.manifest.project_rules import check_problems, open_scope, project_problems
-from pipeline.manifest.spec import CheckSpec, ProjectSpec
+from pipeline.manifest.spec import CheckSpec, ProjectSpec, contract_checks, program_checks
 from pipeline.manifest.target_spec import TargetSpec
 from pipeline.manifest.validation import validated
 
@@ -25,6 +27,7 @@ class Overridden:
     spec: ProjectSpec
     layers: Layers
     target_checks: dict[str, CheckSpec]
+    target_program_checks: dict[str, ProgramCheckSpec]
 
 
 def overridden(project: Project, spec: TargetSpec, target: Layers) -> Overridden:
@@ -32,6 +35,7 @@ def overridden(project: Project, spec: TargetSpec, target: Layers) -> Overridden
     raise_all(_unknown_units(project, spec, target))
     above = {
         "evm": dict(spec.overrides.evm),
+        "solana": dict(spec.overrides.solana),
         **{kind: {n: dict(t) for n, t in getattr(spec.overrides, kind).items()} for kind in _UNITS},
     }
     above = {kind: tables for kind, tables in above.items() if tables}
@@ -40,14 +44,16 @@ def overridden(project: Project, spec: TargetSpec, target: Layers) -> Overridden
     if above:
         merged = validated(ProjectSpec, merge(project.document.data, above), layers.where)
         raise_all(project_problems(merged, layers.where))
-    raise_all(check_problems(spec.checks, open_scope(merged), target.where))
-    return Overridden(merged, layers, dict(spec.checks))
+    own, of_programs = contract_checks(spec.checks), program_checks(spec.checks)
+    raise_all(check_problems(own, open_scope(merged), target.where))
+    raise_all(program_check_problems(of_programs, merged, target.where))
+    return Overridden(merged, layers, own, of_programs)
 
 
 def _unknown_units(project: Project, spec: TargetSpec, target: Layers) -> list[ManifestInvalid]:
     problems: list[ManifestInvalid] = []
     for kind in _UNITS:
-        known = getattr(project.spec, kind)
+        known = getattr(project.spec, f"all_{kind}" if kind in {"calls", "checks"} else kind)
         for name in getattr(spec.overrides, kind):
             if name not in known:
                 path: Path = ("overrides", kind, name)
@@ -65,6 +71,6 @@ def _unknown_units(project: Project, spec: TargetSpec, target: Layers) -> list[M
             where=target.where(("checks", name), at_key=True),
         )
         for name in spec.checks
-        if name in project.spec.checks
+        if name in project.spec.all_checks
     )
     return problems

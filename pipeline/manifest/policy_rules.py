@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.manifest.errors import Contradiction, ManifestInvalid, NotBuiltYet, UnknownUnit, did_you_mean
+from pipeline.manifest.errors import Contradiction, ManifestInvalid, UnknownUnit, did_you_mean
 from pipeline.manifest.policy_spec import CONTRACT_KEY, PolicySpec
 from pipeline.manifest.validation import Locate
 
 __all__ = ["policy_problems"]
 
 
-def policy_problems(policy: PolicySpec, contracts: frozenset[str], locate: Locate) -> Iterator[ManifestInvalid]:
-    """Every problem of the policy by itself. ``contracts`` are the names a call rule may refer to."""
+def policy_problems(
+    policy: PolicySpec, contracts: frozenset[str], locate: Locate, kind: str = "evm"
+) -> Iterator[ManifestInvalid]:
+    """Every problem of the policy by itself. ``contracts`` are the names a call rule may refer to, ``kind`` is the chain's."""
     most, priority = policy.max_fee_per_gas, policy.max_priority_fee_per_gas
     if most is not None and priority is not None and priority > most:
         yield Contradiction(
@@ -22,11 +24,33 @@ def policy_problems(policy: PolicySpec, contracts: frozenset[str], locate: Locat
         )
     yield from _approvals(policy, locate)
     yield from _calls(policy, contracts, locate)
-    for key in ("programs", "instructions"):
-        if getattr(policy, key) is not None:
-            yield NotBuiltYet(
-                f"[policy] {key} is read, and this version signs nothing for Solana that it could be held against.",
-                remedy="Remove it until Solana targets are released: a rule that is not enforced would only look like one.",
+    yield from _of_the_other_family(policy, kind, locate)
+
+
+_EVM_KEYS = (
+    "max_fee_per_gas",
+    "max_priority_fee_per_gas",
+    "max_cost",
+    "max_cost_per_day",
+    "max_value_per_transaction",
+    "max_value_per_release",
+    "max_gas_per_transaction",
+    "allow_actions",
+    "calls",
+)
+_SOLANA_KEYS = ("max_lamports", "max_unit_price", "programs", "instructions")
+
+
+def _of_the_other_family(policy: PolicySpec, kind: str, locate: Locate) -> Iterator[ManifestInvalid]:
+    """A rule that this chain's transactions cannot be held against would only look like one."""
+    for name in _EVM_KEYS if kind == "solana" else _SOLANA_KEYS:
+        if getattr(policy, name) is not None:
+            key = name.replace("_", "-")
+            yield Contradiction(
+                f"[policy] {key} means nothing on this chain, so that nothing would be held to it.",
+                remedy="Remove it. On Solana: max-lamports, max-unit-price, programs, instructions."
+                if kind == "solana"
+                else "Remove it: it is a rule for Solana targets.",
                 where=locate(("policy", key)),
             )
 

@@ -53,6 +53,37 @@ Callee = Annotated[str, AfterValidator(_callee)]
 _Base58 = Annotated[str, Field(pattern=r"^[1-9A-HJ-NP-Za-km-z]{32,44}$")]
 
 
+Instructed = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,127}$")]
+
+
+def _lamports(value: Any) -> int:
+    lamports = value
+    if isinstance(value, str):
+        match = _SOL.fullmatch(value)
+        fraction = (match[2] or "") if match else ""
+        places = 9 if match and match[3] == "SOL" else 0
+        lamports = int(match[1] + fraction.ljust(places, "0")) if match and len(fraction) <= places else None
+    if isinstance(lamports, bool) or not isinstance(lamports, int) or not 0 <= lamports < 1 << 64:
+        refuse("BadAmount", "This is not an amount of SOL.", 'Write it as "0.5 SOL" or "5000 lamports".')
+    return lamports
+
+
+_SOL = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,9}))? (SOL|lamports)")
+Lamports = Annotated[
+    int,
+    BeforeValidator(_lamports),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^\d+(\.\d{1,9})? (SOL|lamports)$"},
+                {"type": "integer", "minimum": 0},
+            ],
+            "title": "lamports",
+        }
+    ),
+]
+
+
 class PolicySpec(Spec):
     """``[policy]``: what may be signed and spent, who must agree, and when something counts as done."""
 
@@ -103,12 +134,25 @@ class PolicySpec(Spec):
         alias="plan-valid-for",
         description="How long a saved plan may be deployed, and an approval counts.",
     )
-    programs: tuple[_Base58, ...] | None = Field(
-        default=None, description="On Solana: the programs that may be invoked. Read, and refused until it is enforced."
-    )
-    instructions: Mapping[_Base58, tuple[Name, ...]] | None = Field(
+    max_lamports: Lamports | None = Field(
         default=None,
-        description="On Solana: the instructions that may be sent, by program. Read, and refused until it is enforced.",
+        description="On Solana: the most one release may cost, rent included, over all runs that it takes.",
+    )
+    max_unit_price: int | None = Field(
+        default=None,
+        ge=0,
+        le=1_000_000_000,
+        description="On Solana: the most paid for a compute unit, in micro-lamports (1,000,000 where left out).",
+    )
+    programs: tuple[_Base58, ...] | None = Field(
+        default=None,
+        description="On Solana: the programs that may be invoked, beside those that every release needs (the loader, the system "
+        "program, the compute budget). All when left out.",
+    )
+    instructions: Mapping[_Base58, tuple[Instructed, ...]] | None = Field(
+        default=None,
+        description="On Solana: the instructions that may be sent to a program, by their names in its IDL (the loader's: "
+        "deploy, upgrade, extend, write, set-authority, …). A program that is not named here is not restricted.",
     )
     window: int = Field(default=16, ge=1, le=1_000, description="Transactions in flight at once.")
     staged: bool = Field(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from chains.errors import Where
 from pipeline.manifest.errors import ProjectNotFound, raise_all
 from pipeline.manifest.paths import inside
+from pipeline.manifest.program_spec import SolanaSpec
 from pipeline.manifest.project_rules import project_problems
 from pipeline.manifest.reading import Document, read_document
 from pipeline.manifest.spec import ProjectSpec
@@ -43,9 +44,9 @@ class Project:
         return self.root / self.spec.evm.root
 
     @property
-    def solana_root(self) -> Path | None:
-        """The folder of ``Anchor.toml``, if the project has programs."""
-        return self.root / self.spec.solana.root if self.spec.solana else None
+    def solana(self) -> SolanaSpec:
+        """``[solana]``, as it is or as it would be without the table."""
+        return self.spec.solana or SolanaSpec()
 
     @property
     def changelog(self) -> Path | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pipeline.manifest.errors import (
@@ -14,6 +14,7 @@ from pipeline.manifest.errors import (
     did_you_mean,
 )
 from pipeline.manifest.positions import Path
+from pipeline.manifest.program_rules import program_problems
 from pipeline.manifest.references import Scope, as_read, resolve
 from pipeline.manifest.signatures import parse_signature
 from pipeline.manifest.spec import CallSpec, CheckSpec, ContractSpec, FunctionSpec, ProjectSpec, UnlessSpec
@@ -38,12 +39,23 @@ def project_problems(spec: ProjectSpec, locate: Locate) -> Iterator[ManifestInva
     if spec.handover is not None:
         yield from _unresolved(spec.handover.to, scope, ("handover", "to"), locate)
     yield from check_problems(spec.checks, scope, locate)
+    yield from program_problems(spec, locate)
+    for name, instruction in spec.program_calls.items():
+        yield from _after(("calls", name), instruction.after, spec, locate)
+
+
+def _named(spec: ProjectSpec, kind: str) -> Iterable[str]:
+    names: Iterable[str] = spec.all_calls if kind == "calls" else getattr(spec, kind)
+    return names
 
 
 def open_scope(spec: ProjectSpec) -> Scope:
     """The project's contracts, with parameters and chain left open."""
     return Scope(
-        {name: unit.proxy for name, unit in spec.contracts.items()}, spec.project.name, spec.project.version or ""
+        {name: unit.proxy for name, unit in spec.contracts.items()},
+        spec.project.name,
+        spec.project.version or "",
+        programs=frozenset(spec.programs),
     )
 
 
@@ -60,7 +72,7 @@ def _names(spec: ProjectSpec, locate: Locate) -> Iterator[ManifestInvalid]:
     """``after`` names units of every kind, so one name is one unit; case alone does not tell two apart."""
     seen: dict[str, str] = {}
     for kind in KINDS:
-        for name in getattr(spec, kind):
+        for name in _named(spec, kind):
             first = seen.setdefault(name.casefold(), f"[{kind}.{name}]")
             if first != f"[{kind}.{name}]":
                 yield BadName(
@@ -71,7 +83,8 @@ def _names(spec: ProjectSpec, locate: Locate) -> Iterator[ManifestInvalid]:
 
 
 def _after(path: Path, after: tuple[str, ...], spec: ProjectSpec, locate: Locate) -> Iterator[ManifestInvalid]:
-    units = [name for kind in KINDS for name in getattr(spec, kind)]
+    units = [name for kind in KINDS for name in _named(spec, kind)]
+    of_programs = {*spec.programs, *spec.program_calls}
     for position, name in enumerate(after):
         if name not in units:
             yield UnknownUnit(
@@ -82,6 +95,12 @@ def _after(path: Path, after: tuple[str, ...], spec: ProjectSpec, locate: Locate
         elif name == path[-1]:
             yield UnknownUnit(
                 f"{name} cannot come after itself.", remedy="Delete it.", where=locate((*path, "after", position))
+            )
+        elif (name in of_programs) != (path[-1] in of_programs):
+            yield UnknownUnit(
+                f"{name} is released to other chains than {path[-1]}, so that none comes after the other.",
+                remedy="Delete it; [rollout] gives the order of targets.",
+                where=locate((*path, "after", position)),
             )
 
 

@@ -4,7 +4,8 @@
 |---|---|---|
 | ``${params.x}`` | the target's parameter, with its type | if it is text or an integer |
 | ``${contracts.X}``, ``.implementation``, ``.admin``, ``.beacon`` | that address; left open until the plan is made | no |
-| ``${deployer}`` | the address of the target's signer | no |
+| ``${deployer}`` | the address of the target's signer | no; in units of programs yes |
+| ``${programs.X}``, ``${payer}`` | in units of programs: that address in base58 | yes |
 | ``${read:X.owner()(address)}`` | what that function of contract X, without arguments, gives; a table for others, see below | no |
 | ``${keccak:TEXT}`` | keccak256 of the UTF-8 text, 0x and 64 hex digits | yes |
 | ``${project.name}``, ``${project.version}``, ``${chain.name}`` | text | yes |
@@ -75,6 +76,9 @@ class Scope:
     chain_name: str | None = None
     param_where: Callable[[Path], Where] | None = None
     resolving: tuple[str, ...] = field(default=())
+    programs: frozenset[str] = frozenset()
+    addresses: Mapping[str, str] | None = None
+    """On Solana: what ``deployer``, ``payer`` and ``programs.X`` stand for."""
 
 
 def resolve(value: Any, scope: Scope, path: Path, locate: Callable[[Path], Where]) -> Value:
@@ -144,8 +148,12 @@ def _one(match: re.Match[str], scope: Scope, where: Callable[[], Where]) -> Valu
             remedy="Close it with }, or write $${ for the two characters ${.",
             where=where(),
         )
+    if scope.addresses is not None and name in scope.addresses:
+        return scope.addresses[name]
     if name == "deployer":
         return DEPLOYER
+    if name == "payer" or name.startswith("programs."):
+        raise _of_programs(name, scope, where)
     if name.startswith("keccak:"):
         return "0x" + keccak256(name.removeprefix("keccak:").encode()).hex()
     if name.startswith("contracts."):
@@ -166,6 +174,21 @@ def _one(match: re.Match[str], scope: Scope, where: Callable[[], Where]) -> Valu
     raise UnknownReference(
         f"${{{_short(name)}}} refers to nothing.{did_you_mean(name, [*known, 'deployer'])}",
         remedy=f"References start with {', '.join(_KINDS)}; write $${{ for the two characters ${{.",
+        where=where(),
+    )
+
+
+def _of_programs(name: str, scope: Scope, where: Callable[[], Where]) -> UnknownReference:
+    unit = name.removeprefix("programs.")
+    if name != "payer" and unit not in scope.programs:
+        return UnknownReference(
+            f"There is no [programs.{_short(unit)}].{did_you_mean(unit, scope.programs)}",
+            remedy="Refer to a program of ship.toml.",
+            where=where(),
+        )
+    return UnknownReference(
+        f"${{{_short(name)}}} has a meaning in the calls and checks of programs only.",
+        remedy="Write the value itself.",
         where=where(),
     )
 

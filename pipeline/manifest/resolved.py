@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chains.evm.units import EvmUnits, Read, Ref
 from pipeline.manifest.project import Project
@@ -11,15 +11,19 @@ from pipeline.manifest.references import written
 from pipeline.manifest.target import Target
 from pipeline.manifest.units import evm_units
 
+if TYPE_CHECKING:
+    from chains.solana.units import SolanaUnits
+
 __all__ = ["resolved"]
 
 
-def resolved(project: Project, target: Target) -> dict[str, Any]:
+def resolved(project: Project, target: Target, solana: SolanaUnits | None = None) -> dict[str, Any]:
     """``project`` on ``target`` with parameters filled in. Secrets stand as their references, never as values.
 
     Two manifests that mean the same give the same value, however they are written and whatever they extend.
-    Raises what ``evm_units`` raises.
+    ``solana`` are the units of a Solana target, whose addresses depend on who signs. Raises what ``evm_units`` raises.
     """
+    units = _units(evm_units(project, target)) if solana is None else _plain(solana)
     spec, chain = target.spec, target.chain
     return {
         "schema": 1,
@@ -37,8 +41,13 @@ def resolved(project: Project, target: Target) -> dict[str, Any]:
         },
         "build": target.units.spec.evm.model_dump(mode="json", by_alias=True),
         "gates": target.units.spec.gates.model_dump(mode="json", by_alias=True, exclude_none=True),
-        "units": _units(evm_units(project, target)),
+        "units": units,
         "policy": spec.policy.model_dump(mode="json", by_alias=True, exclude={"finality"}),
+        **{
+            key: given.model_dump(mode="json", by_alias=True, exclude_none=True)
+            for key, given in (("payer", spec.payer), ("next-authority", spec.next_authority))
+            if given is not None
+        },
         "signer": spec.signer.model_dump(mode="json", by_alias=True, exclude_none=True) if spec.signer else None,
         "rpc": spec.rpc.model_dump(mode="json", by_alias=True),
         "verify": spec.verify.model_dump(mode="json", by_alias=True),

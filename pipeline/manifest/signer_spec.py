@@ -105,23 +105,23 @@ BACKEND_KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 """What each backend needs, and what else it takes. ``address`` and ``public_key`` go with all."""
 
 
-def signer_problems(spec: SignerSpec, locate: Locate) -> Iterator[ManifestInvalid]:
-    """Keys that are missing for the backend, or that belong to another one."""
+def signer_problems(spec: SignerSpec, locate: Locate, table: str = "signer") -> Iterator[ManifestInvalid]:
+    """Keys that are missing for the backend, or that belong to another one. ``table`` is where it stands."""
     needed, more = BACKEND_KEYS[spec.backend]
     given = {name for name in type(spec).model_fields if getattr(spec, name) is not None}
     for name in sorted(needed - given):
         yield Contradiction(
             f"The {spec.backend} signer needs `{_toml(name)}`.",
-            remedy='Add file = "~/.ship/keys/deployer.json" under [signer], or run "ship signer new".'
+            remedy=f'Add file = "~/.ship/keys/deployer.json" under [{table}], or run "ship signer new".'
             if name == "file"
-            else f"Add `{_toml(name)}` under [signer]. docs/guide/signers.md shows a whole table for each backend.",
-            where=locate(("signer", "backend")),
+            else f"Add `{_toml(name)}` under [{table}]. docs/guide/signers.md shows a whole table for each backend.",
+            where=locate((table, "backend")),
         )
     for name in sorted(given - needed - more - {"backend", "address", "public_key"}):
         yield Contradiction(
             f"`{_toml(name)}` does not belong to the {spec.backend} signer.",
             remedy="Remove it, or correct `backend`.",
-            where=locate(("signer", _toml(name))),
+            where=locate((table, _toml(name))),
         )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from pipeline.manifest.fields import (
     Amount,
@@ -23,9 +23,12 @@ from pipeline.manifest.fields import (
     refuse,
 )
 from pipeline.manifest.gates_spec import GatesSpec
+from pipeline.manifest.program_spec import ProgramCallSpec, ProgramCheckSpec, ProgramSpec, SolanaSpec, of_program
 from pipeline.manifest.review_spec import ReviewSpec
 
 __all__ = [
+    "AnyCall",
+    "AnyCheck",
     "CallSpec",
     "CheckSpec",
     "ContractSpec",
@@ -38,6 +41,8 @@ __all__ = [
     "ScriptSpec",
     "SolanaSpec",
     "UnlessSpec",
+    "contract_checks",
+    "program_checks",
 ]
 
 
@@ -73,12 +78,6 @@ class EvmSpec(Spec):
     profile: Name | None = Field(
         default=None, description="The Foundry profile to build with; Foundry's own default otherwise."
     )
-
-
-class SolanaSpec(Spec):
-    """``[solana]``: where the Anchor workspace lies."""
-
-    root: RelativePath = Field(default=".", description="The folder of Anchor.toml.")
 
 
 class FunctionSpec(Spec):
@@ -172,16 +171,6 @@ class ScriptSpec(Spec):
     )
 
 
-class ProgramSpec(Spec):
-    """``[programs.NAME]``: an Anchor program."""
-
-    program_id: str | None = Field(
-        default=None, description="The program's address, base58.", pattern=r"^[1-9A-HJ-NP-Za-km-z]{32,44}$"
-    )
-    idl: bool = Field(default=True, description="Publish the IDL with the program.")
-    after: Names = Field(default=(), description="Units that must be on chain before this program.")
-
-
 class CheckSpec(Spec):
     """``[checks.NAME]``: a read after deploying; a failed one stops the release."""
 
@@ -189,6 +178,14 @@ class CheckSpec(Spec):
     call: ReadSignature = Field(description="The signature with its return type.")
     args: tuple[Argument, ...] = Field(default=(), description="The arguments.")
     equals: Argument = Field(description="The answer expected.")
+
+
+AnyCall = Annotated[
+    Annotated[CallSpec, Tag("contract")] | Annotated[ProgramCallSpec, Tag("program")], Discriminator(of_program)
+]
+AnyCheck = Annotated[
+    Annotated[CheckSpec, Tag("contract")] | Annotated[ProgramCheckSpec, Tag("program")], Discriminator(of_program)
+]
 
 
 class HandoverSpec(Spec):
@@ -214,11 +211,41 @@ class ProjectSpec(Spec):
     evm: EvmSpec = Field(default_factory=EvmSpec, description="Where the Foundry project lies.")
     solana: SolanaSpec | None = Field(default=None, description="Where the Anchor workspace lies.")
     contracts: Mapping[Name, ContractSpec] = Field(default_factory=dict, description="Contracts to have on chain.")
-    calls: Mapping[Name, CallSpec] = Field(default_factory=dict, description="Transactions that change state.")
+    all_calls: Mapping[Name, AnyCall] = Field(
+        default_factory=dict, alias="calls", description="Transactions that change state."
+    )
     scripts: Mapping[Name, ScriptSpec] = Field(default_factory=dict, description="Foundry scripts to run.")
     programs: Mapping[Name, ProgramSpec] = Field(default_factory=dict, description="Anchor programs.")
     handover: HandoverSpec | None = Field(default=None, description="Who has the deployer's rights in the end.")
     gates: GatesSpec = Field(default_factory=GatesSpec, description="What must pass before anything is planned.")
-    checks: Mapping[Name, CheckSpec] = Field(default_factory=dict, description="Reads after deploying.")
+    all_checks: Mapping[Name, AnyCheck] = Field(
+        default_factory=dict, alias="checks", description="Reads after deploying."
+    )
     rollout: RolloutSpec = Field(default_factory=RolloutSpec, description="The order of targets for deploy --all.")
     review: ReviewSpec = Field(default_factory=ReviewSpec, description="What a review pack may leave unexplained.")
+
+    @property
+    def calls(self) -> dict[str, CallSpec]:
+        """Those of contracts."""
+        return {name: call for name, call in self.all_calls.items() if isinstance(call, CallSpec)}
+
+    @property
+    def program_calls(self) -> dict[str, ProgramCallSpec]:
+        return {name: call for name, call in self.all_calls.items() if isinstance(call, ProgramCallSpec)}
+
+    @property
+    def checks(self) -> dict[str, CheckSpec]:
+        """Those of contracts."""
+        return contract_checks(self.all_checks)
+
+    @property
+    def program_checks(self) -> dict[str, ProgramCheckSpec]:
+        return program_checks(self.all_checks)
+
+
+def contract_checks(checks: Mapping[str, CheckSpec | ProgramCheckSpec]) -> dict[str, CheckSpec]:
+    return {name: check for name, check in checks.items() if isinstance(check, CheckSpec)}
+
+
+def program_checks(checks: Mapping[str, CheckSpec | ProgramCheckSpec]) -> dict[str, ProgramCheckSpec]:
+    return {name: check for name, check in checks.items() if isinstance(check, ProgramCheckSpec)}

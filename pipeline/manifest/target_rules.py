@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chains.chain_data import ChainFacts
-from pipeline.manifest.errors import BadUrl, ForbiddenHost, ManifestInvalid
+from pipeline.manifest.errors import BadUrl, Contradiction, ForbiddenHost, ManifestInvalid
 from pipeline.manifest.overrides import Overridden
 from pipeline.manifest.policy_rules import policy_problems
 from pipeline.manifest.positions import Path
@@ -24,9 +24,20 @@ def target_problems(
 ) -> Iterator[ManifestInvalid]:
     """Every problem of the target by itself; whether it gives all parameters is seen when units are made."""
     yield from _hosts(spec, locate)
-    yield from policy_problems(spec.policy, frozenset(units.spec.contracts), locate)
+    yield from policy_problems(spec.policy, frozenset(units.spec.contracts), locate, chain.kind)
     if spec.signer is not None:
         yield from signer_problems(spec.signer, locate)
+    for table in ("payer", "next-authority"):
+        signer = getattr(spec, table.replace("-", "_"))
+        if signer is None:
+            continue
+        yield from signer_problems(signer, locate, table)
+        if chain.kind != "solana":
+            yield Contradiction(
+                f"[{table}] is for Solana targets: on {chain.title} the signer pays.",
+                remedy="Remove it.",
+                where=locate((table,), at_key=True),
+            )
     scope = full_scope(spec, chain, units, "", locate)
     for name, value in spec.params.items():
         try:
@@ -45,6 +56,7 @@ def full_scope(spec: TargetSpec, chain: ChainFacts, units: Overridden, version: 
         params_file=locate(("schema",)).file,
         chain_id=chain.chain_id,
         chain_name=chain.name,
+        programs=frozenset(units.spec.programs),
         param_where=locate,
     )
 

@@ -20,7 +20,7 @@ from pipeline.manifest.fields import (
 )
 from pipeline.manifest.policy_spec import PolicySpec
 from pipeline.manifest.signer_spec import SignerSpec
-from pipeline.manifest.spec import CheckSpec
+from pipeline.manifest.spec import AnyCheck
 from pipeline.manifest.verify_spec import VerifySpec
 
 __all__ = [
@@ -69,6 +69,7 @@ class OverridesSpec(Spec):
     """``[overrides]``: what differs from ship.toml on this target, merged key by key."""
 
     evm: Raw = Field(default_factory=dict, description="Keys of [evm].")
+    solana: Raw = Field(default_factory=dict, description="Keys of [solana].")
     contracts: Mapping[Name, Raw] = Field(default_factory=dict, description="Keys of [contracts.NAME].")
     calls: Mapping[Name, Raw] = Field(default_factory=dict, description="Keys of [calls.NAME].")
     scripts: Mapping[Name, Raw] = Field(default_factory=dict, description="Keys of [scripts.NAME].")
@@ -103,13 +104,22 @@ class TargetSpec(Spec):
     )
     rpc: RpcSpec = Field(default_factory=RpcSpec, description="How the chain is reached.")
     signer: SignerSpec | None = Field(default=None, description="Who signs.")
+    payer: SignerSpec | None = Field(
+        default=None,
+        description="On Solana: the key that pays fees and rent and writes buffers; the signer itself where left out.",
+    )
+    next_authority: SignerSpec | None = Field(
+        default=None,
+        description="On Solana: the key that programs move to with `ship signer rotate`. It signs too, so that no authority is "
+        "given to a key that nobody holds.",
+    )
     policy: PolicySpec = Field(default_factory=PolicySpec, description="What may be spent, and when it is done.")
     params: Mapping[Name, Argument] = Field(default_factory=dict, description="Values for ${params.NAME}.")
     overrides: OverridesSpec = Field(default_factory=OverridesSpec, description="What differs from ship.toml.")
     verify: VerifySpec = Field(default_factory=VerifySpec, description="Where sources are published.")
     safe: SafeSpec = Field(default_factory=SafeSpec, description="Where proposals to Safe owners are sent.")
     network: NetworkSpec = Field(default_factory=NetworkSpec, description="Hosts allowed by name.")
-    checks: Mapping[Name, CheckSpec] = Field(default_factory=dict, description="Reads after deploying, on this target.")
+    checks: Mapping[Name, AnyCheck] = Field(default_factory=dict, description="Reads after deploying, on this target.")
 
     @model_validator(mode="after")
     def _has_chain(self) -> Self:

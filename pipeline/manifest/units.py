@@ -7,7 +7,7 @@ from typing import Any
 
 from chains.evm.hashing import keccak256
 from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, ScriptUnit, Unless, Value
-from pipeline.manifest.errors import ManifestInvalid, NotBuiltYet, raise_all
+from pipeline.manifest.errors import ManifestInvalid, NotOfThisChain, raise_all
 from pipeline.manifest.positions import Path
 from pipeline.manifest.project import Project
 from pipeline.manifest.references import Scope, as_read, resolve
@@ -16,23 +16,27 @@ from pipeline.manifest.target import Target
 from pipeline.manifest.target_rules import full_scope
 from pipeline.manifest.validation import Locate
 
-__all__ = ["evm_units", "not_built", "unit_problems"]
+__all__ = ["evm_units", "unit_problems", "wrong_family"]
 
 
 def evm_units(project: Project, target: Target) -> EvmUnits:
     """The EVM units of ``project`` on ``target``: parameters filled in, references to contracts left open.
 
-    Raises ``ManifestInvalid`` with every problem: missing parameters, and what this version cannot do yet.
+    Raises ``ManifestInvalid`` with every problem.
     """
-    raise_all(not_built(target))
+    raise_all(wrong_family(target))
     units, problems = _make(project, target)
     raise_all(problems)
     return units
 
 
 def unit_problems(project: Project, target: Target) -> list[ManifestInvalid]:
-    """What ``evm_units`` would refuse, except what is merely not built yet."""
-    return _make(project, target)[1] if target.chain.kind == "evm" else []
+    """What making the target's units would refuse."""
+    if target.chain.kind == "evm":
+        return _make(project, target)[1]
+    from pipeline.manifest.program_units import program_problems_of  # start-up: most targets are EVM chains
+
+    return program_problems_of(project, target)
 
 
 def _make(project: Project, target: Target) -> tuple[EvmUnits, list[ManifestInvalid]]:
@@ -52,29 +56,17 @@ def _make(project: Project, target: Target) -> tuple[EvmUnits, list[ManifestInva
     return units, [*maker.problems, *own.problems]
 
 
-def not_built(target: Target) -> list[ManifestInvalid]:
-    """What the target's units ask for that this version cannot do."""
-    spec, where = target.units.spec, target.units.layers.where
-    refused: list[tuple[Path, str]] = [
-        (("programs", name), "Anchor programs come with the Solana engine") for name in spec.programs
-    ]
-    problems: list[ManifestInvalid] = [
-        NotBuiltYet(
-            f"{cause}: this version of ship does not do it yet, and leaves nothing out in silence.",
-            remedy="Delete it, or use a ship that has it.",
-            where=where(path, at_key=True),
+def wrong_family(target: Target) -> list[ManifestInvalid]:
+    """A target whose chain has no contracts."""
+    if target.chain.kind == "evm":
+        return []
+    return [
+        NotOfThisChain(
+            f"{target.chain.title} is no EVM chain: this command is about contracts.",
+            remedy="Choose an EVM target.",
+            where=target.layers.where(("chain",)),
         )
-        for path, cause in refused
     ]
-    if target.chain.kind != "evm":
-        problems.append(
-            NotBuiltYet(
-                f"{target.chain.title} is no EVM chain: Solana targets come with the Solana engine.",
-                remedy="Choose an EVM target.",
-                where=target.layers.where(("chain",)),
-            )
-        )
-    return problems
 
 
 class _Maker:

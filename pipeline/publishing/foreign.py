@@ -15,6 +15,7 @@ from chains.evm.verify.bytecode import library_addresses, runtime_problem
 from chains.evm.verify.creation import Creation, Creations
 from chains.evm.verify.explaining import explain
 from pipeline.building import build_bundle
+from pipeline.making import recipe
 from pipeline.manifest.project import load_project
 from pipeline.manifest.target import load_target
 from pipeline.publishing.buckets import Buckets
@@ -22,7 +23,6 @@ from pipeline.publishing.naming import names_services
 from pipeline.publishing.publish import Published, publish_contracts
 from pipeline.publishing.subjects import Contract
 from pipeline.session import open_session
-from pipeline.steps.build import recipe
 from pipeline.ui.base import Ui
 
 __all__ = ["CreationUnknown", "ForeignVerified", "OtherCode", "verify_address"]

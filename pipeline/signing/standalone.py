@@ -46,6 +46,6 @@ def standalone_target(path: Path, chain: str, chain_id: int, address: str | None
     layers = Layers((Layer(document),))
     spec = validated(TargetSpec, data, layers.where)
     project = validated(ProjectSpec, {"schema": 1, "project": {"name": "none", "version": "0.0.0"}}, layers.where)
-    facts, units = chosen_chain(spec, layers.where), Overridden(project, layers, {})
+    facts, units = chosen_chain(spec, layers.where), Overridden(project, layers, {}, {})
     raise_all(target_problems(spec, facts, units, layers.where))
     return Target("none", spec, facts, layers, units)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chains.base import Progress
-from pipeline.building import Built
 from pipeline.gates.base import Gate, GateResult
 from pipeline.gates.runner import run_gates
+from pipeline.making import Made
 from pipeline.manifest.gates import selected_gates
 from pipeline.manifest.project import Project
 
@@ -34,13 +34,23 @@ class Judge:
     """Runs the gates side by side; all must pass."""
 
     project: Project
-    built: Built
+    made: Made
     progress: Progress
     reuse: bool = True
     title: str = "judging: tests and Slither"
 
     def run(self) -> tuple[GateResult, ...]:
-        return run_gates(list(chosen_gates(self.project)), self.built, progress=self.progress, reuse=self.reuse)
+        results: tuple[GateResult, ...] = ()
+        compiled = self.made.compiled
+        if compiled is not None:
+            gates = list(chosen_gates(self.project))
+            results = run_gates(gates, compiled, progress=self.progress, reuse=self.reuse)
+        asked = self.project.gates.program_tests
+        if asked is not None and self.made.bundle.programs:
+            from pipeline.gates.program_tests import run_program_tests  # start-up: few projects have programs
+
+            results += (run_program_tests(self.project, self.made.bundle, asked, self.progress),)
+        return results
 
     def summary(self, result: Sequence[GateResult]) -> str:
         return "; ".join(f"{r.name} {r.status}" for r in result) or "the project asks for no gates"
