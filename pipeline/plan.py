@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self, TypeVar
 
 from chains.canonical import canonical, digest, pretty, sha256_hex
 from chains.errors import Refused, Where
@@ -19,7 +19,18 @@ from chains.evm.live import LiveUnit
 from chains.files import write_atomic
 from chains.jsontext import read_json
 
-__all__ = ["Plan", "PlanInvalid", "PlanStale", "live_digest", "load_plan", "refuse_stale", "save_plan"]
+__all__ = [
+    "Envelope",
+    "Plan",
+    "PlanInvalid",
+    "PlanStale",
+    "live_digest",
+    "load_plan",
+    "plan_family",
+    "read_plan",
+    "refuse_stale",
+    "save_plan",
+]
 
 SCHEMA = 1
 KIND = "contract-ship/plan"
@@ -38,8 +49,8 @@ class PlanStale(Refused):
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A release of one version to one target. ``bundle``, ``inputs`` and ``state`` are sha256 digests.
+class Envelope:
+    """A release of one version to one target, whatever its chain's family. ``bundle``, ``inputs`` and ``state`` are sha256 digests.
 
     ``inputs`` is of the resolved manifests, ``state`` of the live units the plan was compared with; ``commit`` is the
     project's git commit, ``dirty`` whether the work tree differed from it. ``warnings`` are for the person who approves.
@@ -53,8 +64,9 @@ class Plan:
     bundle: str
     inputs: str
     state: str
-    body: EvmPlan
+    body: Any
     warnings: tuple[str, ...] = ()
+    family: ClassVar[str] = ""
 
     @property
     def tag(self) -> str:
@@ -72,7 +84,7 @@ class Plan:
             "bundle": self.bundle,
             "inputs": self.inputs,
             "state": self.state,
-            "family": "evm",
+            "family": self.family,
             **({"warnings": list(self.warnings)} if self.warnings else {}),
             "body": self.body.to_json(),
         }
@@ -82,7 +94,12 @@ class Plan:
         return digest(self.to_json())
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Plan:
+    def body_from(cls, data: Mapping[str, Any]) -> Any:
+        """The family's own part."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
         return cls(
             project=data["project"],
             version=data["version"],
@@ -92,9 +109,24 @@ class Plan:
             bundle=data["bundle"],
             inputs=data["inputs"],
             state=data["state"],
-            body=EvmPlan.from_json(data["body"]),
+            body=cls.body_from(data["body"]),
             warnings=tuple(data.get("warnings", ())),
         )
+
+
+@dataclass(frozen=True)
+class Plan(Envelope):
+    """A release to an EVM chain."""
+
+    body: EvmPlan
+    family: ClassVar[str] = "evm"
+
+    @classmethod
+    def body_from(cls, data: Mapping[str, Any]) -> EvmPlan:
+        return EvmPlan.from_json(data)
+
+
+Kind = TypeVar("Kind", bound=Envelope)
 
 
 def live_digest(live: Mapping[str, LiveUnit]) -> str:
@@ -102,32 +134,35 @@ def live_digest(live: Mapping[str, LiveUnit]) -> str:
     return digest({name: unit.to_json() for name, unit in live.items()})
 
 
-def save_plan(path: Path, plan: Plan) -> None:
+def save_plan(path: Path, plan: Envelope) -> None:
     """Write the plan for people and machines; its digest is over the canonical form, not over this file."""
     write_atomic(path, pretty(plan.to_json()))
 
 
 def load_plan(path: Path, *, expected: str | None = None) -> Plan:
-    """Read a plan; ``expected`` is the digest it must have. Raises ``PlanInvalid``."""
+    """Read a plan for an EVM chain; ``expected`` is the digest it must have. Raises ``PlanInvalid``."""
+    return read_plan(path, Plan, expected=expected)
+
+
+def plan_family(path: Path) -> str:
+    """The family of the chain a plan is for. Raises ``PlanInvalid``."""
+    family = _read(path).get("family")
+    return family if isinstance(family, str) else ""
+
+
+def read_plan(path: Path, kind: type[Kind], *, expected: str | None = None) -> Kind:
+    """A plan of one family; ``expected`` is the digest it must have. Raises ``PlanInvalid``."""
+    data = _read(path)
     try:
-        data = read_json(path.read_bytes())
         if data["schema"] != SCHEMA or data["kind"] != KIND:
             raise ValueError("another kind of file, or a newer one")
-        plan = Plan.from_json(data)
+        if data["family"] != kind.family:
+            raise ValueError(f"it is for another family of chains: {data['family']}")
+        plan = kind.from_json(data)
         if canonical(plan.to_json()) != canonical(data):
             raise ValueError("fields that a plan does not have")
-    except OSError as error:
-        raise PlanInvalid(
-            f"the plan cannot be read: {error.strerror}",
-            where=Where(str(path)),
-            remedy="Make one: `ship plan --out FILE`.",
-        ) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise PlanInvalid(
-            f"not a plan: {type(error).__name__}: {error}",
-            where=Where(str(path)),
-            remedy="Make one: `ship plan --out FILE`.",
-        ) from error
+        raise _not_a_plan(path, error) from error
     found = sha256_hex(canonical(data))
     if expected is not None and found != expected:
         raise PlanInvalid(
@@ -136,6 +171,30 @@ def load_plan(path: Path, *, expected: str | None = None) -> Plan:
             remedy="Restore the file from version control.",
         )
     return plan
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        data = read_json(path.read_bytes())
+    except OSError as error:
+        raise PlanInvalid(
+            f"the plan cannot be read: {error.strerror}",
+            where=Where(str(path)),
+            remedy="Make one: `ship plan --out FILE`.",
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise _not_a_plan(path, error) from error
+    if not isinstance(data, dict):
+        raise _not_a_plan(path, ValueError("it is no object"))
+    return data
+
+
+def _not_a_plan(path: Path, error: Exception) -> PlanInvalid:
+    return PlanInvalid(
+        f"not a plan: {type(error).__name__}: {error}",
+        where=Where(str(path)),
+        remedy="Make one: `ship plan --out FILE`.",
+    )
 
 
 def refuse_stale(saved: Plan, now: Plan) -> None:

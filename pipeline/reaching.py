@@ -19,7 +19,7 @@ from pipeline.manifest.project import Project
 from pipeline.manifest.secrets import resolve_endpoint
 from pipeline.manifest.target import Target
 
-__all__ = ["NoEndpoint", "Reached", "ask_ahead", "endpoint_urls", "is_embedded", "reach", "relay_urls"]
+__all__ = ["NoEndpoint", "Reached", "ask_ahead", "endpoint_urls", "is_embedded", "pool", "reach", "relay_urls"]
 
 
 class NoEndpoint(Refused):
@@ -71,15 +71,20 @@ def _resolved(project: Project, target: Target, key: str, texts: Sequence[str]) 
     ]
 
 
-def reach(project: Project, target: Target, urls: Sequence[str], clock: Clock) -> Reached:
-    """The pool of ``urls``, and of the target's relays; nothing is asked yet."""
-    facts, timeout_s = target.chain, float(target.spec.rpc.timeout_s)
-    rpc = Rpc(
+def pool(project: Project, target: Target, urls: Sequence[str], clock: Clock) -> Rpc:
+    """The endpoints at ``urls`` and the target's relays; nothing is asked yet."""
+    timeout_s = float(target.spec.rpc.timeout_s)
+    return Rpc(
         [Endpoint(url, timeout_s=timeout_s) for url in urls],
         submit=[Endpoint(url, timeout_s=timeout_s) for url in relay_urls(project, target)],
         submit_fallback=target.spec.rpc.submit_fallback,
         clock=clock,
     )
+
+
+def reach(project: Project, target: Target, urls: Sequence[str], clock: Clock) -> Reached:
+    """The pool, and which chain it must serve; nothing is asked yet."""
+    facts, rpc = target.chain, pool(project, target, urls, clock)
     identity = ChainIdentity(
         name=facts.name,
         id=facts.chain_id or 0,
@@ -97,12 +102,12 @@ def reach(project: Project, target: Target, urls: Sequence[str], clock: Clock) -
 
 
 def ask_ahead(project: Project, target: Target) -> Reached | None:
-    """Begin to confirm the chain, in a thread; ``None`` for one that ``ship`` runs itself.
+    """Begin to confirm the chain, in a thread; ``None`` for one that ``ship`` runs itself, and for a Solana cluster.
 
     Only where the target pins its signer is its account asked for along. Raises nothing: what is wrong is raised by
     ``confirmed``, in the step that needs it.
     """
-    if is_embedded(target):
+    if is_embedded(target) or target.chain.kind != "evm":
         return None
     try:
         reached = reach(project, target, endpoint_urls(project, target), SystemClock())

@@ -13,14 +13,16 @@ from chains.evm.chain import EvmChain
 from chains.evm.fees import FeeCaps
 from chains.evm.live import LiveUnit, live_units
 from chains.evm.localnet import Localnet, running, start, stop
+from chains.evm.node import quantity
 from chains.evm.pricing import EvmPolicy
 from chains.tools import find_tool
+from pipeline.bundle import Bundle
 from pipeline.createx import provide_createx
 from pipeline.journal import Journal, read_rows
 from pipeline.lock import locked
 from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
-from pipeline.plan import Plan, load_plan
+from pipeline.plan import Envelope, Plan, load_plan
 from pipeline.reaching import Reached, endpoint_urls, is_embedded, reach
 from pipeline.state.local import ProjectState, TargetState
 from pipeline.ui.base import Ui
@@ -87,6 +89,31 @@ class Session:
                 if local
                 else "Point the target at the chain it was deployed to, or give the new chain a target of its own.",
             )
+
+    def second_look(self, plan: Envelope, bundle: Bundle) -> None:
+        """Have the plan's bytes read by a second reader, which must agree. Raises ``RenderersDisagree``."""
+        from pipeline.approvals.second_look import second_look  # start-up: a run with nothing to do needs none of it
+
+        assert isinstance(plan, Plan)
+        second_look(plan, bundle)
+
+    def render(self, plan: Envelope) -> str:
+        """The plan for people."""
+        from pipeline.plan_text import render_plan
+
+        assert isinstance(plan, Plan)
+        return render_plan(plan, self.chain.identity.currency)
+
+    def know(self, plan: Envelope) -> None:
+        """Remember a plan that was just accepted."""
+        assert isinstance(plan, Plan)
+        self.plans[plan.digest] = plan
+
+    def chain_time_s(self, plan: Envelope | None = None) -> int | None:
+        """Seconds since 1970 by the chain's own clock: now, or when ``plan`` was made; ``None`` if it does not say."""
+        block = hex(plan.body.observed["block_number"]) if plan is not None else "latest"
+        (answer,) = self.chain.rpc.read_all([("eth_getBlockByNumber", [block, False])])
+        return quantity(answer["timestamp"]) if isinstance(answer, dict) else None
 
     def live(self) -> dict[str, LiveUnit]:
         """The recorded state, from every final transaction."""

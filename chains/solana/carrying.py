@@ -58,8 +58,8 @@ class Carrier:
                     call_once(sending, made, [str(m.pubkey) for m in made.accounts if m.is_writable])
                 finally:
                     self.sent += sending.sent
-            case "authority" | "finalize":
-                self._authority(action)
+            case "authority" | "finalize" | "close":
+                self._errand(action)
             case "publish":
                 raise NotImplementedError(action.kind)
 
@@ -71,7 +71,7 @@ class Carrier:
         finally:
             self.sent += engine.sent
 
-    def _authority(self, action: SolanaAction) -> None:
+    def _errand(self, action: SolanaAction) -> None:
         errands = Errands(
             self.cluster,
             self.journal,
@@ -82,12 +82,15 @@ class Carrier:
             self.plan.payer,
             self.signers,
         )
-        program, old = action.details["program"], action.details["from"]
+        details = action.details
         try:
-            if action.kind == "authority":
-                errands.move_authority(program, old, action.details["to"], unit=action.id)
+            if action.kind == "close":
+                errands.close_buffer(details["buffer"], details["authority"], self.plan.payer, unit=action.id)
+            elif action.kind == "authority":
+                errands.move_authority(details["program"], details["from"], details["to"], unit=action.id)
             else:
-                errands.finalize(program, old, confirm=self.confirm.get(program, ""), unit=action.id)
+                confirm = self.confirm.get(details["program"], "")
+                errands.finalize(details["program"], details["from"], confirm=confirm, unit=action.id)
         finally:
             self.sent += errands.sent
 

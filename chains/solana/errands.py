@@ -65,7 +65,7 @@ class Errands:
         made = loader.set_authority(account, Pubkey.from_string(authority), None)
         self._program("finalize", program, authority, None, made, unit or program)
 
-    def close_buffer(self, buffer: str, authority: str, recipient: str) -> int:
+    def close_buffer(self, buffer: str, authority: str, recipient: str, *, unit: str | None = None) -> int:
         """Close an orphan; the lamports that came back. Raises ``AuthorityMismatch`` before anything."""
         self._need(authority)
         account = self.cluster.accounts([buffer], "confirmed")[buffer]
@@ -79,7 +79,7 @@ class Errands:
             )
         key, to = Pubkey.from_string(buffer), Pubkey.from_string(recipient)
         made = loader.close(key, to, Pubkey.from_string(authority))
-        self._carry("close", buffer, buffer, made, lambda found: found is None or not found.data)
+        self._carry("close", unit or buffer, buffer, made, lambda found: found is None or not found.data)
         return account.lamports
 
     def _need(self, *keys: str) -> None:

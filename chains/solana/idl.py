@@ -115,6 +115,15 @@ class Idl:
                 return _snake(entry["name"])
         return None
 
+    @staticmethod
+    def spelled(name: str) -> str:
+        """A name as it is compared: in snake case, whichever way it is written."""
+        return _snake(name)
+
+    def arguments(self, name: str) -> list[Mapping[str, Any]]:
+        """Name and type of each argument of an instruction. Raises ``IdlRefused``."""
+        return list(self._find("instructions", name)["args"])
+
     def account(self, name: str, data: bytes) -> dict[str, Any]:
         """The fields of an account. Raises ``IdlRefused`` where it is another kind, and ``BorshRefused``."""
         found = self._find("accounts", name)

@@ -17,7 +17,7 @@ from chains.solana.job import Job
 
 __all__ = ["Kind", "PlannedUnit", "SolanaAction", "SolanaPlan", "instruction_from", "instruction_json", "job_of"]
 
-Kind = Literal["deploy", "upgrade", "stage", "call", "publish", "authority", "finalize"]
+Kind = Literal["deploy", "upgrade", "stage", "call", "publish", "authority", "finalize", "close"]
 Change = Literal["create", "upgrade", "call", "unchanged", "skip"]
 
 

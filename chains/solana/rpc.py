@@ -127,6 +127,11 @@ class Cluster:
     def height(self, commitment: Commitment) -> Height:
         return _height(self.rpc.read("getEpochInfo", [{"commitment": commitment}]))
 
+    def block_time_s(self, slot: int) -> int | None:
+        """When the block of ``slot`` was made, in seconds since 1970; ``None`` if the node does not say."""
+        (answer,) = self.rpc.read_all([("getBlockTime", [slot])])
+        return answer if isinstance(answer, int) and not isinstance(answer, bool) and answer >= 0 else None
+
     def statuses(self, signatures: Sequence[str]) -> dict[str, Status]:
         """Of those that are known."""
         known: dict[str, Status] = {}

@@ -9,7 +9,7 @@ from chains.evm.hashing import checksum
 from pipeline.approvals.files import Approval
 from pipeline.approvals.message import ApprovalMessage
 from pipeline.manifest.policy_spec import PolicySpec
-from pipeline.plan import Plan
+from pipeline.plan import Envelope
 from pipeline.signing.base import SECP256K1_N
 
 __all__ = ["Judged", "judge", "signed_by"]
@@ -29,7 +29,7 @@ class Judged:
         return tuple(approval.approver for approval in self.valid)
 
 
-def judge(approvals: Iterable[Approval], plan: Plan, policy: PolicySpec, *, now_s: float | None) -> Judged:
+def judge(approvals: Iterable[Approval], plan: Envelope, policy: PolicySpec, *, now_s: float | None) -> Judged:
     """Hold ``approvals`` against plan and policy. ``now_s`` is ``None`` for those that were accepted in time before."""
     valid: dict[str, Approval] = {}
     refused = []
@@ -56,7 +56,7 @@ def signed_by(digest: bytes, signature: bytes) -> str:
     return recover(digest, r, s, signature[64] - 27)
 
 
-def _problem(approval: Approval, plan: Plan, policy: PolicySpec, now_s: float | None) -> str | None:
+def _problem(approval: Approval, plan: Envelope, policy: PolicySpec, now_s: float | None) -> str | None:
     expected = ApprovalMessage.of(plan, approval.message.expires)
     given, wanted = approval.message.to_json(), expected.to_json()
     other = [name for name in wanted if given[name] != wanted[name]]

@@ -1,5 +1,8 @@
 """What an approver signs: EIP-712 typed data that names one plan, where it may be used, and until when.
 
+A plan for Solana names its deployer in base58, as text; there is no chain id, the domain's is 0, and the genesis hash tells clusters
+apart.
+
 Source: EIP-712. The domain holds the chain id, so that a wallet can show for which chain it is.
 """
 
@@ -10,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chains.evm.hashing import checksum, keccak256
-from pipeline.plan import Plan
+from pipeline.plan import Envelope
 
 __all__ = ["ApprovalMessage"]
 
@@ -19,7 +22,6 @@ _MEMBERS = (
     ("plan", "bytes32"), ("target", "string"), ("genesis", "bytes32"), ("version", "string"), ("bundle", "bytes32"),
     ("deployer", "address"), ("expires", "uint256"),
 )  # fmt: skip
-_TYPE = f"ShipApproval({','.join(f'{kind} {name}' for name, kind in _MEMBERS)})"
 _NAME, _VERSION = "ship", "1"
 
 
@@ -37,16 +39,16 @@ class ApprovalMessage:
     expires: int
 
     @classmethod
-    def of(cls, plan: Plan, expires: int) -> ApprovalMessage:
+    def of(cls, plan: Envelope, expires: int) -> ApprovalMessage:
         chain = plan.body.chain
         return cls(
             plan="0x" + plan.digest,
             target=plan.target,
-            chain_id=int(chain["id"]),
-            genesis=str(chain["genesis_hash"]),
+            chain_id=int(chain["id"] or 0),
+            genesis=str(chain["genesis_hash"]) if plan.family == "evm" else _hex_of(chain["genesis_hash"]),
             version=plan.version,
             bundle="0x" + plan.bundle,
-            deployer=checksum(plan.body.deployer),
+            deployer=checksum(plan.body.deployer) if plan.family == "evm" else plan.body.deployer,
             expires=expires,
         )
 
@@ -76,6 +78,12 @@ class ApprovalMessage:
             data["deployer"], data["expires"],
         )  # fmt: skip
 
+    @property
+    def members(self) -> tuple[tuple[str, str], ...]:
+        """The type's members: a deployer that is no EVM address is text."""
+        text = not self.deployer.startswith("0x")
+        return tuple((name, "string" if text and name == "deployer" else kind) for name, kind in _MEMBERS)
+
     def typed_data(self) -> dict[str, Any]:
         """The form of ``eth_signTypedData_v4``, for wallets and for checking with other tools."""
         message = self.to_json()
@@ -87,7 +95,7 @@ class ApprovalMessage:
                     {"name": "version", "type": "string"},
                     {"name": "chainId", "type": "uint256"},
                 ],
-                "ShipApproval": [{"name": name, "type": kind} for name, kind in _MEMBERS],
+                "ShipApproval": [{"name": name, "type": kind} for name, kind in self.members],
             },
             "primaryType": "ShipApproval",
             "domain": {"name": _NAME, "version": _VERSION, "chainId": self.chain_id},
@@ -97,11 +105,19 @@ class ApprovalMessage:
     def digest(self) -> bytes:
         """keccak256(0x1901 ‖ domain separator ‖ struct hash)."""
         domain = _words(_DOMAIN, _NAME.encode(), _VERSION.encode(), self.chain_id)
+        kind = f"ShipApproval({','.join(f'{kind} {name}' for name, kind in self.members)})"
+        deployer = int(self.deployer, 16) if self.deployer.startswith("0x") else self.deployer.encode()
         struct = _words(
-            _TYPE, _word(self.plan), self.target.encode(), _word(self.genesis), self.version.encode(),
-            _word(self.bundle), int(self.deployer, 16), self.expires,
+            kind, _word(self.plan), self.target.encode(), _word(self.genesis), self.version.encode(),
+            _word(self.bundle), deployer, self.expires,
         )  # fmt: skip
         return keccak256(b"\x19\x01" + domain + struct)
+
+
+def _hex_of(base58: str) -> str:
+    from solders.hash import Hash
+
+    return "0x" + bytes(Hash.from_string(base58)).hex()
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chains.errors import Refused
-from chains.evm.node import quantity
 from pipeline.approvals.files import approvals_path, load_approvals
 from pipeline.approvals.judging import Judged, judge
-from pipeline.plan import Plan
+from pipeline.plan import Envelope
 from pipeline.session import Session
+
+if TYPE_CHECKING:
+    from pipeline.programs.session import ProgramSession
 
 __all__ = ["PlanExpired", "TooFewApprovals", "enough_approvals", "refuse_expired"]
 
@@ -27,7 +30,9 @@ class PlanExpired(Refused):
     code = "SHIP-A04"
 
 
-def enough_approvals(session: Session, plan: Plan, saved: Path | None, given: Path | None) -> Judged | None:
+def enough_approvals(
+    session: Session | ProgramSession, plan: Envelope, saved: Path | None, given: Path | None
+) -> Judged | None:
     """The approvals that count, ``None`` where the target names nobody. ``saved`` is the plan's file, ``given`` theirs.
 
     Raises ``TooFewApprovals`` saying of each that does not count why.
@@ -42,7 +47,7 @@ def enough_approvals(session: Session, plan: Plan, saved: Path | None, given: Pa
         raise TooFewApprovals(f"{wanted}, and this plan was made just now", remedy=how)
     path = given if given is not None else approvals_path(saved)
     found = load_approvals(path) if given is not None or path.exists() else []
-    judged = judge(found, plan, policy, now_s=max(time.time(), _block_time_s(session, "latest") or 0))
+    judged = judge(found, plan, policy, now_s=max(time.time(), session.chain_time_s() or 0))
     if len(judged.valid) < policy.approvals:
         have = f"{len(judged.valid)} count{'s' if len(judged.valid) == 1 else ''}"
         why = "".join(f"; {reason}" for reason in judged.refused)
@@ -52,19 +57,13 @@ def enough_approvals(session: Session, plan: Plan, saved: Path | None, given: Pa
     return judged
 
 
-def refuse_expired(session: Session, saved: Plan) -> None:
+def refuse_expired(session: Session | ProgramSession, saved: Envelope) -> None:
     """By the chain's own clock, from the block the plan was made at. Raises ``PlanExpired``."""
     limit_s = session.target.spec.policy.plan_valid_for_s
-    made_s = _block_time_s(session, hex(saved.body.observed["block_number"]))
-    now_s = _block_time_s(session, "latest")
+    made_s, now_s = session.chain_time_s(saved), session.chain_time_s()
     if made_s is None or now_s is None or now_s - made_s > limit_s:
         age = f"{(now_s - made_s) // 60} minutes" if made_s is not None and now_s is not None else "unknown"
         raise PlanExpired(
             f"the saved plan's age is {age}, `plan-valid-for` allows {limit_s // 60} minutes",
             remedy="Make a new plan, have it approved, and deploy that one.",
         )
-
-
-def _block_time_s(session: Session, block: str) -> int | None:
-    (answer,) = session.chain.rpc.read_all([("eth_getBlockByNumber", [block, False])])
-    return quantity(answer["timestamp"]) if isinstance(answer, dict) else None

@@ -35,20 +35,22 @@ class PasswordSource(Protocol):
 
 @dataclass(frozen=True)
 class SignerContext:
-    """``[signer]`` of one target. ``password`` is ``None`` where nobody may be asked (planning, ``ship doctor``)."""
+    """``[signer]`` of one target, or another ``table`` of its form. ``password`` is ``None`` where nobody may be asked
+    (planning, ``ship doctor``)."""
 
     target: Target
     root: Path
     password: PasswordSource | None = None
+    table: str = "signer"
 
     @property
     def spec(self) -> SignerSpec:
-        spec = self.target.spec.signer
+        spec: SignerSpec | None = getattr(self.target.spec, self.table.replace("-", "_"))
         assert spec is not None
         return spec
 
     def where(self, key: str) -> Where:
-        return self.target.layers.where(("signer", key))
+        return self.target.layers.where((self.table, key))
 
     def secret(self, key: str) -> str | None:
         """What the reference under ``key`` (as in TOML) holds, or ``None`` without one. Raises ``SecretUnavailable``."""

@@ -51,18 +51,18 @@ _UNPINNED = frozenset({"development", "keystore"})
 _SOFTWARE = frozenset({"development", "keystore"})
 
 
-def _module(target: Target) -> Any:
-    signer = target.spec.signer
+def _module(target: Target, table: str = "signer") -> Any:
+    signer = getattr(target.spec, table.replace("-", "_"))
     if signer is None:
         raise SignerUnavailable(
-            f"the target {target.name} has no signer",
+            f"the target {target.name} has no {table}",
             where=Where(target.file),
-            remedy="Add a [signer] table with a backend; `ship signer new` makes an encrypted keystore.",
+            remedy=f"Add a [{table}] table with a backend; `ship signer new` makes an encrypted keystore.",
         )
     if signer.backend not in BACKENDS:
         raise SignerUnavailable(
             f"the signer backend `{signer.backend}` is not built into this version",
-            where=target.layers.where(("signer", "backend")),
+            where=target.layers.where((table, "backend")),
             remedy=f"Use one of: {', '.join(sorted(BACKENDS))}.",
         )
     return import_module(BACKENDS[signer.backend])
@@ -99,11 +99,11 @@ def signer_address(target: Target, root: Path) -> str:
     return _pinned(context, str(module.evm_address(context)))
 
 
-def signer_public_key(target: Target, root: Path) -> str:
+def signer_public_key(target: Target, root: Path, table: str = "signer") -> str:
     """On Solana: the public key (base58) that will sign, without opening it: the backend's word, else the pinned one."""
     from solders.pubkey import Pubkey
 
-    module, context = _module(target), SignerContext(target, root)
+    module, context = _module(target, table), SignerContext(target, root, table=table)
     pinned = context.spec.public_key
     if hasattr(module, "ed25519_public_key"):
         return _pinned_public_key(context, str(Pubkey(module.ed25519_public_key(context))))
@@ -111,7 +111,7 @@ def signer_public_key(target: Target, root: Path) -> str:
         raise context.unavailable(
             f"the public key of a {context.spec.backend} signer is known once it is opened, and none is pinned",
             "public-key",
-            "Write it as `public-key` under [signer].",
+            f"Write it as `public-key` under [{table}].",
         )
     return pinned
 
@@ -135,9 +135,9 @@ def open_backend(target: Target, root: Path, password: PasswordSource) -> EvmBac
     return backend
 
 
-def open_message_backend(target: Target, root: Path, password: PasswordSource) -> MessageBackend:
+def open_message_backend(target: Target, root: Path, password: PasswordSource, table: str = "signer") -> MessageBackend:
     """The ed25519 key of a target, every signature of it verified. Raises ``SignerUnavailable``, also when it is not the pinned one."""
-    module, context = _module(target), SignerContext(target, root, password)
+    module, context = _module(target, table), SignerContext(target, root, password, table)
     if not hasattr(module, "open_ed25519"):
         raise context.unavailable(
             f"the {context.spec.backend} backend has no ed25519 keys",
@@ -150,7 +150,7 @@ def open_message_backend(target: Target, root: Path, password: PasswordSource) -
     if pinned is None and context.spec.backend not in _UNPINNED:
         raise context.unavailable(
             f"a {context.spec.backend} signer needs its public key pinned: the key is {found}",
-            remedy=f'Write `public-key = "{found}"` under [signer] once you know that it is yours.',
+            remedy=f'Write `public-key = "{found}"` under [{table}] once you know that it is yours.',
         )
     _pinned_public_key(context, found)
     return CheckedMessages(backend)

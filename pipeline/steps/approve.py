@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chains.errors import Refused
 from pipeline.approvals.required import enough_approvals
 from pipeline.bundle import Bundle
-from pipeline.plan import Plan, save_plan
-from pipeline.plan_text import render_plan
+from pipeline.plan import Envelope, save_plan
 from pipeline.session import Session
+
+if TYPE_CHECKING:
+    from pipeline.programs.session import ProgramSession
 
 __all__ = ["Approve", "Approved", "NotApproved"]
 
@@ -33,8 +36,8 @@ class Approve:
     """Shows the plan, once its bytes were read a second time and say the same; asks; and writes the accepted plan and
     its row before anything is signed."""
 
-    session: Session
-    plan: Plan
+    session: Session | ProgramSession
+    plan: Envelope
     bundle: Bundle
     gates: tuple[dict[str, object], ...]
     yes: bool
@@ -43,14 +46,12 @@ class Approve:
     title: str = "approving"
 
     def run(self) -> Approved:
-        from pipeline.approvals.second_look import second_look  # start-up: a run with nothing to do needs none of it
-
-        second_look(self.plan, self.bundle)
-        self.session.ui.block(render_plan(self.plan, self.session.chain.identity.currency))
+        self.session.second_look(self.plan, self.bundle)
+        self.session.ui.block(self.session.render(self.plan))
         signed = enough_approvals(self.session, self.plan, self.saved, self.approvals)
         by = ", ".join(signed.names) if signed is not None else self._by()
         save_plan(self.session.state.plan(self.plan.digest), self.plan)
-        self.session.plans[self.plan.digest] = self.plan
+        self.session.know(self.plan)
         assert self.session.journal is not None
         accepted = {
             "plan": self.plan.digest,

@@ -9,7 +9,7 @@ from chains.base import Row
 from pipeline.approvals.files import Approval
 from pipeline.approvals.judging import judge
 from pipeline.manifest.policy_spec import PolicySpec
-from pipeline.plan import Plan
+from pipeline.plan import Envelope
 from pipeline.signing.rules.base import Request
 
 __all__ = ["Approved"]
@@ -23,7 +23,7 @@ class Approved:
     name: str = "approved"
 
     @classmethod
-    def by(cls, rows: Sequence[Row], plan: Plan, policy: PolicySpec) -> Approved:
+    def by(cls, rows: Sequence[Row], plan: Envelope, policy: PolicySpec) -> Approved:
         accepted = next(
             (r for r in reversed(rows) if r.kind == "plan.accepted" and r.data["plan"] == plan.digest), None
         )

@@ -332,10 +332,10 @@ TARGET_CASES = [
         'policy.calls."${contracts.Vaultt}"',
     ),
     Case(
-        "programs-not-enforced",
+        "programs-of-solana",
         '"2 gwei"',
         '"2 gwei"\nprograms = ["BPFLoaderUpgradeab1e11111111111111111111111"]',
-        "SHIP-M33",
+        "SHIP-M34",
         11,
         "policy.programs",
     ),

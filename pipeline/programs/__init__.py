@@ -1,0 +1,1 @@
+"""Releases to Solana clusters: the steps of ``pipeline.run`` over programs and instructions."""

@@ -1,0 +1,191 @@
+"""A Solana target opened for work: its lock, its cluster, its journal, and what the journal says is live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from chains.base import Clock, Row, SystemClock
+from chains.errors import Where
+from chains.rpc import Rpc
+from chains.solana.idl import Idl
+from chains.solana.live import LiveProgram, live_programs
+from chains.solana.localnet import SolanaLocalnet, running, start, stop
+from chains.solana.release import SolanaPlan
+from chains.solana.rpc import Cluster
+from chains.solana.settings import Settings
+from pipeline.bundle import Bundle, load_bundle
+from pipeline.journal import Journal, read_rows
+from pipeline.lock import locked
+from pipeline.manifest.project import Project
+from pipeline.manifest.target import Target
+from pipeline.plan import Envelope
+from pipeline.programs.plan import ProgramPlan, load_program_plan
+from pipeline.reaching import endpoint_urls, is_embedded, pool
+from pipeline.session import JournalForeign, PlanMissing, accepted_plans
+from pipeline.state.local import ProjectState, TargetState
+from pipeline.ui.base import Ui
+
+__all__ = ["ProgramSession", "embedded_cluster", "idls_of", "open_program_session"]
+
+_POLL_EMBEDDED_S = 0.05
+
+
+@dataclass
+class ProgramSession:
+    """What every command on a Solana target works with. ``journal`` is ``None`` when opened for reading only."""
+
+    project: Project
+    target: Target
+    state: TargetState
+    ui: Ui
+    clock: Clock
+    cluster: Cluster
+    rows: Sequence[Row]
+    journal: Journal | None
+    settings: Settings
+    plans: dict[str, ProgramPlan] = field(default_factory=dict)
+    genesis_hash: str = ""
+
+    @property
+    def rpc(self) -> Rpc:
+        return self.cluster.rpc
+
+    def confirm_chain(self) -> None:
+        """Hold the endpoints against the target and the journal; the first run writes down which cluster this is.
+
+        Raises ``ClusterMismatch`` and ``JournalForeign``.
+        """
+        opened = next((row.data for row in self.rows if row.kind == "open"), None)
+        pinned = self.target.chain.genesis
+        self.genesis_hash = pinned or self.cluster.genesis_hash()
+        self.cluster.hold_to(self.genesis_hash)
+        if self.journal is not None and self.rpc.alone and not self.target.chain.local:
+            self.ui.note(
+                f"{self.target.name} has one RPC endpoint: nothing it says is confirmed by a second provider. ship waits "
+                "longer instead; add another under [rpc] endpoints"
+            )
+        if opened is None:
+            if self.journal is not None:
+                family = {"family": "solana", "chain_id": None, "genesis_hash": self.genesis_hash}
+                self.journal.append("open", {"schema": 1, "target": self.target.name, **family})
+            return
+        if opened["family"] != "solana" or opened["genesis_hash"] != self.genesis_hash:
+            raise JournalForeign(
+                f"the journal of {self.target.name} belongs to a chain with genesis {opened['genesis_hash']}, the endpoint "
+                f"serves {self.genesis_hash}",
+                where=Where(str(self.state.journal)),
+                remedy="`ship localnet reset` puts the old journal aside and begins anew."
+                if self.target.chain.local
+                else "Point the target at the cluster it was deployed to, or give the new one a target of its own.",
+            )
+
+    def live(self) -> dict[str, LiveProgram]:
+        """The recorded programs, from every final deployment."""
+        return live_programs(self.rows, self.bodies())
+
+    def bodies(self) -> dict[str, SolanaPlan]:
+        return {digest: self.plan(digest).body for digest in accepted_plans(self.rows)}
+
+    def plan(self, digest: str) -> ProgramPlan:
+        """An accepted plan, by digest; its file is held against it."""
+        if digest not in self.plans:
+            path = self.state.plan(digest)
+            if not path.exists():
+                raise PlanMissing(
+                    f"the plan {digest[:12]}… that the journal names is missing",
+                    where=Where(str(path)),
+                    remedy="Restore deployments/ from version control: without it nothing can be resumed safely.",
+                )
+            self.plans[digest] = load_program_plan(path, expected=digest)
+        return self.plans[digest]
+
+    def know(self, plan: Envelope) -> None:
+        """Remember a plan that was just accepted."""
+        assert isinstance(plan, ProgramPlan)
+        self.plans[plan.digest] = plan
+
+    def second_look(self, plan: Envelope, bundle: Bundle) -> None:
+        """Have the plan's instructions read by a second reader, which must agree. Raises ``RenderersDisagree``."""
+        from pipeline.programs.second_look import second_look
+
+        assert isinstance(plan, ProgramPlan)
+        second_look(plan, bundle)
+
+    def render(self, plan: Envelope) -> str:
+        """The plan for people."""
+        from pipeline.programs.text import render_program_plan
+
+        assert isinstance(plan, ProgramPlan)
+        return render_program_plan(plan)
+
+    def chain_time_s(self, plan: Envelope | None = None) -> int | None:
+        """Seconds since 1970 by the cluster's own clock: now, or when ``plan`` was made; ``None`` if it does not say."""
+        slot = plan.body.observed["slot"] if plan is not None else self.cluster.height("confirmed").slot
+        return self.cluster.block_time_s(slot)
+
+    def bundle(self, digest: str) -> Bundle:
+        return load_bundle(self.state.project.bundles, digest)
+
+
+def idls_of(bundle: Bundle) -> Mapping[str, Idl]:
+    """The IDL of each program that has one."""
+    from chains.jsontext import read_json
+
+    found = {name: bundle.program(name, "idl.json") for name in bundle.programs}
+    return {name: Idl(read_json(data)) for name, data in found.items() if data is not None}
+
+
+@contextmanager
+def embedded_cluster(project: Project, state: TargetState, *, owns: bool) -> Iterator[SolanaLocalnet]:
+    """The local cluster, started if need be; stopped afterwards unless ``ship localnet up`` keeps it.
+
+    One that a killed run left behind is used and then stopped too, by whoever holds the target's lock.
+    """
+    already = running(state.localnet)
+    net = already or start(state.localnet, project.root)
+    try:
+        yield net
+    finally:
+        if (already is None or owns) and not state.localnet_kept.exists():
+            stop(net)
+
+
+def _settings(target: Target) -> Settings:
+    policy, usual = target.spec.policy, Settings()
+    cap = policy.max_unit_price
+    return Settings(
+        wait_s=float(policy.wait_s),
+        price_cap_micro_lamports=usual.price_cap_micro_lamports if cap is None else cap,
+        poll_s=_POLL_EMBEDDED_S if is_embedded(target) else usual.poll_s,
+        resend_s=1.0 if is_embedded(target) else usual.resend_s,
+    )
+
+
+@contextmanager
+def open_program_session(
+    project: Project, target: Target, ui: Ui, *, purpose: str, write: bool, clock: Clock | None = None
+) -> Iterator[ProgramSession]:
+    """Open a Solana target. With ``write`` its lock is held and its journal can be appended to.
+
+    Raises ``TargetLocked``, ``JournalCorrupt``, ``NoEndpoint`` and whatever the local cluster raises.
+    """
+    clock = clock or SystemClock()
+    state = ProjectState(project.root).target(target.name)
+    with ExitStack() as stack:
+        embedded = is_embedded(target)
+        if write or (embedded and running(state.localnet) is None):
+            stack.enter_context(locked(state.lock, purpose))
+        if embedded:
+            urls = [stack.enter_context(embedded_cluster(project, state, owns=write)).url]
+        else:
+            urls = endpoint_urls(project, target)
+        journal = Journal(state.journal) if write else None
+        if journal is not None:
+            stack.callback(journal.close)
+            rows: Sequence[Row] = journal.rows
+        else:
+            rows = read_rows(state.journal, state.journal.read_bytes())[0] if state.journal.exists() else []
+        cluster = Cluster(pool(project, target, urls, clock))
+        yield ProgramSession(project, target, state, ui, clock, cluster, rows, journal, _settings(target))
