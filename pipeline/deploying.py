@@ -41,9 +41,9 @@ class Deployment:
             outcome.version = project.version
             target = load_target(project, self.name)
             reached = ask_ahead(project, target)
-            from pipeline.run import deploy  # most of what is imported: meanwhile the chain is asked
+            from pipeline.releasing import release  # most of what is imported: meanwhile the chain is asked
 
-            deploy(project, target, self.options, self.ui, outcome, reached=reached)
+            release(project, target, self.options, self.ui, outcome, reached=reached)
         except ShipError as error:
             self._failed(outcome, error)
         except KeyboardInterrupt:

@@ -18,7 +18,7 @@ from pipeline.manifest.project import Project, load_project
 from pipeline.manifest.target import Target, list_targets, load_target
 from pipeline.options import DeployOptions
 from pipeline.outcome import Outcome
-from pipeline.run import deploy
+from pipeline.releasing import release as release_to
 from pipeline.step import Runner
 from pipeline.steps.build import Build
 from pipeline.steps.gates import Judge
@@ -154,7 +154,7 @@ class Fleet:
         def release(name: str) -> None:
             clock = _StoppableClock(self._stop)
             try:
-                deploy(project, targets[name], options, board.target(name), outcomes[name], clock=clock)
+                release_to(project, targets[name], options, board.target(name), outcomes[name], clock=clock)
             except ShipError as error:
                 outcomes[name].fail(error)
                 errors.append((name, error))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from chains.errors import Refused
-from pipeline.manifest.project import load_project
-from pipeline.manifest.target import load_target
-from pipeline.plan import Plan
+from pipeline.manifest.project import Project, load_project
+from pipeline.manifest.target import Target, load_target
+from pipeline.plan import Envelope
 from pipeline.session import open_session
 from pipeline.step import Runner
 from pipeline.steps.build import Build
@@ -25,8 +25,14 @@ class UnfinishedPlan(Refused):
     code = "SHIP-P05"
 
 
-def plan_project(root: Path, target_name: str, ui: Ui, *, pack: Path | None = None) -> tuple[Plan, str]:
-    """The plan for the target as it is now, and the chain's currency. Reads only.
+class NoPack(Refused):
+    """SHIP-P09: there is no review pack for this family of chains."""
+
+    code = "SHIP-P09"
+
+
+def plan_project(root: Path, target_name: str, ui: Ui, *, pack: Path | None = None) -> tuple[Envelope, str]:
+    """The plan for the target as it is now, and that plan as text. Reads only.
 
     ``pack``: the folder its review pack is written to.
     """
@@ -36,14 +42,13 @@ def plan_project(root: Path, target_name: str, ui: Ui, *, pack: Path | None = No
         refuse_taken(pack)
     project = load_project(root)
     target = load_target(project, target_name)
+    if target.chain.kind == "solana":
+        return _programs(project, target, ui, pack)
     run = Runner(ui)
     with open_session(project, target, ui, purpose=f"ship plan --chain {target.name}", write=False) as session:
         ready = run(Preflight(session))
         if ready.unfinished:
-            raise UnfinishedPlan(
-                f"plan {ready.unfinished[:12]} of an earlier run is unfinished on {target.name}",
-                remedy=f"`ship deploy --chain {target.name}` carries it on, `--replan` gives it up.",
-            )
+            raise _unfinished(target, ready.unfinished)
         bundle = run(Build(project, (target,), ui)).bundle
         plan = run(Planning(session, bundle, ready))
         if touches_proxies(session, plan):
@@ -52,4 +57,32 @@ def plan_project(root: Path, target_name: str, ui: Ui, *, pack: Path | None = No
             from pipeline.review.making import MakePack
 
             run(MakePack(session, bundle, plan, pack))
-        return plan, session.chain.identity.currency
+        return plan, session.render(plan)
+
+
+def _unfinished(target: Target, digest: str) -> UnfinishedPlan:
+    return UnfinishedPlan(
+        f"plan {digest[:12]} of an earlier run is unfinished on {target.name}",
+        remedy=f"`ship deploy --chain {target.name}` carries it on, `--replan` gives it up.",
+    )
+
+
+def _programs(project: Project, target: Target, ui: Ui, pack: Path | None) -> tuple[Envelope, str]:
+    from pipeline.programs.preparing import ProgramPlanning, ProgramPreflight  # start-up: Solana targets alone
+    from pipeline.programs.session import open_program_session
+
+    if pack is not None:
+        raise NoPack(
+            f"{target.name} is a Solana target: review packs explain storage and events of EVM chains",
+            remedy=f"`ship plan --chain {target.name} --json` has every instruction whole.",
+        )
+    run = Runner(ui)
+    purpose = f"ship plan --chain {target.name}"
+    with open_program_session(project, target, ui, purpose=purpose, write=False) as session:
+        ready = run(ProgramPreflight(session))
+        if ready.unfinished:
+            raise _unfinished(target, ready.unfinished)
+        bundle = run(Build(project, (target,), ui)).bundle
+        plan = run(ProgramPlanning(session, bundle, ready))
+        session.second_look(plan, bundle)
+        return plan, session.render(plan)

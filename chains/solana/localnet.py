@@ -52,7 +52,7 @@ class NodeKindGone(Refused):
 class NodeSettings:
     """How ship's own node keeps time; a validator has its own mind. ``slot_ms=0`` with ``admin``: slots end when asked to."""
 
-    slot_ms: int = 400
+    slot_ms: int = 100
     confirmed_lag: int = 1
     finalized_lag: int = 32
     admin: bool = False

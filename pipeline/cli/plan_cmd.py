@@ -29,14 +29,13 @@ def command(root: Path, chain: str, out: Path | None, as_json: bool) -> None:
     """
     from pipeline.cli.show import json_document, json_errors
     from pipeline.plan import save_plan
-    from pipeline.plan_text import render_plan
     from pipeline.planning import plan_project
 
     folder = out if out is not None and out.suffix != ".json" else None
     ui = make_ui(as_json=as_json)
     with json_errors(as_json=as_json):
         try:
-            plan, currency = plan_project(root, chain, ui, pack=folder)
+            plan, text = plan_project(root, chain, ui, pack=folder)
         finally:
             ui.close()
         if out is not None and folder is None:
@@ -44,7 +43,7 @@ def command(root: Path, chain: str, out: Path | None, as_json: bool) -> None:
     if as_json:
         json_document({**plan.to_json(), "digest": plan.digest})
         return
-    ui.block("\n" + render_plan(plan, currency))
+    ui.block(f"\n{text}")
     if out is not None:
         file = out if folder is None else folder / "plan.json"
         ui.block(f"\nsaved to {out}; deploy it with `ship deploy --chain {chain} --plan {file}`")

@@ -1,0 +1,181 @@
+"""Checking the ground and planning, on a Solana cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chains.canonical import digest
+from chains.errors import Refused
+from chains.solana.live import done_calls
+from chains.solana.planning import Drafting, ProgramFiles, Replaced, plan_release
+from chains.solana.release import SolanaPlan
+from pipeline.approvals.required import refuse_expired
+from pipeline.bundle import Bundle
+from pipeline.git import current_commit
+from pipeline.manifest.program_units import program_ids, solana_units
+from pipeline.manifest.resolved import resolved
+from pipeline.programs.keys import deployer_and_payer
+from pipeline.programs.plan import ProgramPlan, load_program_plan, refuse_stale_program_plan
+from pipeline.programs.session import ProgramSession, idls_of
+from pipeline.programs.store import keep_bytes
+from pipeline.reaching import is_embedded
+from pipeline.session import unfinished_plan
+from pipeline.signing.opening import refuse_weak_backend
+from pipeline.steps.plan import AlreadyRecorded
+
+__all__ = [
+    "ProgramPlanning",
+    "ProgramPreflight",
+    "ProgramReady",
+    "chain_of",
+    "envelope",
+    "live_state",
+    "make_program_plan",
+]
+
+_FEW_LAMPORTS = 5 * 10**9
+_AIRDROP_LAMPORTS = 100 * 10**9
+
+
+class NoPrograms(Refused):
+    """SHIP-Q25: the project has nothing for a Solana target."""
+
+    code = "SHIP-Q25"
+
+
+@dataclass(frozen=True)
+class ProgramReady:
+    """The cluster is the right one. ``unfinished`` is the digest of a plan an earlier run left part-way."""
+
+    deployer: str
+    payer: str
+    unfinished: str | None
+
+
+@dataclass(frozen=True)
+class ProgramPreflight:
+    """Refuses a wrong cluster, a foreign journal and an unusable signer while nothing has cost time yet."""
+
+    session: ProgramSession
+    title: str = "checking the ground"
+
+    def run(self) -> ProgramReady:
+        session = self.session
+        if not session.target.units.spec.programs:
+            raise NoPrograms(
+                f"the project has no [programs], so that there is nothing to release to {session.target.name}",
+                remedy="Add a program to ship.toml, or choose an EVM target.",
+            )
+        refuse_weak_backend(session.target)
+        deployer, payer = deployer_and_payer(session.target, session.project.root)
+        session.confirm_chain()
+        if is_embedded(session.target) and session.cluster.balance(payer) < _FEW_LAMPORTS:
+            session.rpc.read("requestAirdrop", [payer, _AIRDROP_LAMPORTS])
+            self._wait_for(payer)
+        return ProgramReady(deployer, payer, unfinished_plan(session.rows))
+
+    def _wait_for(self, payer: str) -> None:
+        """The local cluster's own money takes a slot to arrive."""
+        for _ in range(100):
+            if self.session.cluster.balance(payer) >= _FEW_LAMPORTS:
+                return
+            self.session.clock.sleep_s(0.05)
+
+    def summary(self, result: ProgramReady) -> str:
+        pays = f", payer {result.payer}" if result.payer != result.deployer else ""
+        return f"{self.session.target.chain.title} (genesis {self.session.genesis_hash[:12]}…), signer {result.deployer}{pays}"
+
+
+def chain_of(session: ProgramSession) -> dict[str, object]:
+    """The cluster as plans and records name it. Solana has no chain id."""
+    return {"name": session.target.chain.name, "id": None, "genesis_hash": session.genesis_hash}
+
+
+def live_state(session: ProgramSession) -> str:
+    """Names a target's recorded state."""
+    bodies = session.bodies()
+    live = {name: unit.to_json() for name, unit in session.live().items()}
+    return digest({"programs": live, "calls": done_calls(session.rows, bodies)})
+
+
+def envelope(
+    session: ProgramSession, body: SolanaPlan, *, bundle: str, inputs: str, version: str | None = None
+) -> ProgramPlan:
+    """``body`` with what names its place and origin."""
+    commit = current_commit(session.project.root)
+    return ProgramPlan(
+        project=session.project.name,
+        version=version or session.project.version,
+        target=session.target.name,
+        commit=commit.id,
+        dirty=commit.dirty,
+        bundle=bundle,
+        inputs=inputs,
+        state=live_state(session),
+        body=body,
+    )
+
+
+def make_program_plan(session: ProgramSession, bundle: Bundle, ready: ProgramReady) -> ProgramPlan:
+    """Plan the project's programs against the cluster as it is now. Nothing is signed or sent."""
+    idls = idls_of(bundle)
+    bodies: Mapping[str, Mapping[str, object] | None] = {name: idl.body for name, idl in idls.items()}
+    ids = program_ids(session.project, session.target, bodies)
+    units = solana_units(session.project, session.target, ids, deployer=ready.deployer, payer=ready.payer)
+
+    def files(name: str) -> ProgramFiles:
+        idl = idls.get(name)
+        security = bundle.program(name, "security.json")
+        return ProgramFiles(bundle.program(name, "so") or b"", idl.body if idl else None, security)
+
+    def keep(replaced: Replaced) -> None:
+        keep_bytes(session, replaced.elf)
+
+    draft = Drafting(
+        cluster=session.cluster,
+        files=files,
+        live=session.live(),
+        done=done_calls(session.rows, session.bodies()),
+        deployer=ready.deployer,
+        payer=ready.payer,
+        settings=session.settings,
+        chain=chain_of(session),
+        max_lamports=session.target.spec.policy.max_lamports,
+        keep=keep,
+    )
+    body = plan_release(draft, units)
+    inputs = digest(resolved(session.project, session.target, units))
+    return envelope(session, body, bundle=bundle.digest, inputs=inputs)
+
+
+@dataclass(frozen=True)
+class ProgramPlanning:
+    """Makes the plan, or holds a saved one against it. ``saved`` is the file of ``--plan``."""
+
+    session: ProgramSession
+    bundle: Bundle
+    ready: ProgramReady
+    saved: Path | None = None
+    title: str = "planning"
+
+    def run(self) -> ProgramPlan:
+        plan = make_program_plan(self.session, self.bundle, self.ready)
+        if self.saved is not None:
+            saved = load_program_plan(self.saved)
+            refuse_stale_program_plan(saved, plan)
+            refuse_expired(self.session, saved)
+            plan = saved
+        record = self.session.state.record(plan.tag)
+        if plan.body.actions and record.exists() and not self.session.target.chain.local:
+            raise AlreadyRecorded(
+                f"{plan.tag} is already recorded on {plan.target}, and this plan would change what it says",
+                remedy="Give the new release a version of its own in ship.toml.",
+            )
+        return plan
+
+    def summary(self, result: ProgramPlan) -> str:
+        if not result.body.actions:
+            return "nothing to do: the cluster runs this bundle"
+        return f"{result.body.estimate['transactions']:,} transactions, plan {result.digest[:12]}"
