@@ -33,6 +33,7 @@ __all__ = [
     "Proposal",
     "Status",
     "VaultTransaction",
+    "is_transaction",
     "parse_multisig",
     "parse_proposal",
     "parse_transaction",
@@ -113,6 +114,11 @@ def _reader(account: Account, name: str) -> Reader:
     if reader.take(8) != sha256(f"account:{name}".encode()).digest()[:8]:
         raise reader.fail("it begins as something else")
     return reader
+
+
+def is_transaction(account: Account) -> bool:
+    """Whether it says that it is a vault transaction: at other indices lie batches, and changes of the multisig's settings."""
+    return account.owner == str(SQUADS) and account.data[:8] == sha256(b"account:VaultTransaction").digest()[:8]
 
 
 def _at(reader: Reader, address: str, expected: tuple[Pubkey, int], bump: int) -> None:

@@ -9,7 +9,6 @@ instruction's program and accounts as they first come up, in the four groups of 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
