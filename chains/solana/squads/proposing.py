@@ -20,7 +20,7 @@ from chains.solana.sending import Accounts, Sending
 from chains.solana.settings import NotFinal, Settings
 from chains.solana.squads.accounts import INITIATE, Multisig, is_transaction, parse_multisig
 from chains.solana.squads.message import Unreadable
-from chains.solana.squads.standing import Found, Standing, found_in, proposal_rows, search, shown
+from chains.solana.squads.standing import Found, Standing, found_in, proposal_rows, search, shown, there
 from chains.solana.squads.vaults import NotAVault, Vault, prove_vault
 from chains.solana.squads.wanted import Wanted
 from chains.solana.transactions import MessageSigner, SignerMissing
@@ -197,7 +197,7 @@ class Proposing:
         effect = keys[2]  # both steps make the proposal's account
 
         def undone(accounts: Accounts) -> bool:
-            return accounts[effect] is None
+            return not there(accounts[effect])
 
         self.sending.drive(step, keys, lambda: [made], undone)
 
@@ -213,7 +213,7 @@ class Proposing:
             held = accounts[keys[1]]
             if _multisig(wanted, accounts).transaction_index < index or found_in(wanted, index, accounts):
                 return False
-            if held is None:
+            if held is None or not there(held):
                 raise ProposalClosed(
                     f"transaction {index} of {wanted.multisig}, which may have been the proposal of {wanted.unit}, is closed",
                     remedy="Look at it in the Squads application's history. `ship deploy --replan` proposes anew.",
@@ -261,8 +261,8 @@ class Proposing:
     def _ours(self, index: int, accounts: Mapping[str, Account | None]) -> Found | None:
         """Ours at the recorded index; ``None`` where it is closed. Raises ``ProposalAltered``."""
         held = accounts[self.wanted.accounts(index)[0]]
-        found = found_in(self.wanted, index, accounts) if held else None
-        if held is not None and found is None:
+        found = found_in(self.wanted, index, accounts)
+        if there(held) and found is None:
             raise ProposalAltered(
                 f"transaction {index} of {self.wanted.multisig} is not what was proposed for {self.wanted.unit}",
                 remedy="Do not approve it. Ask another node; if the cluster was reset, plan again: `--replan`.",

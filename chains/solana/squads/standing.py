@@ -30,7 +30,7 @@ from chains.solana.squads.accounts import (
 )
 from chains.solana.squads.wanted import Wanted
 
-__all__ = ["Found", "ProposalRows", "Standing", "State", "found_in", "proposal_rows", "search"]
+__all__ = ["Found", "ProposalRows", "Standing", "State", "found_in", "proposal_rows", "search", "shown", "there"]
 
 State = Literal["pending", "approved", "executed", "rejected", "cancelled", "stale", "closed"]
 _AT_ONCE = 48
@@ -108,6 +108,11 @@ def shown(multisig: Multisig) -> dict[str, Any]:
     }
 
 
+def there(account: Account | None) -> bool:
+    """Whether the program keeps something at an address: lamports that anybody can send to one make no account of it."""
+    return account is not None and bool(account.data)
+
+
 def found_in(wanted: Wanted, index: int, accounts: Mapping[str, Account | None]) -> Found | None:
     """Ours at ``index``, if that is what lies there. Raises ``Unreadable`` for a vault transaction that cannot be read."""
     at, votes_at = wanted.accounts(index)
@@ -117,7 +122,7 @@ def found_in(wanted: Wanted, index: int, accounts: Mapping[str, Account | None])
     transaction = parse_transaction(at, held)
     if not wanted.is_held_by(transaction):
         return None
-    return Found(index, transaction, parse_proposal(votes_at, votes) if votes else None)
+    return Found(index, transaction, parse_proposal(votes_at, votes) if votes and there(votes) else None)
 
 
 def search(cluster: Cluster, wanted: Wanted, *, newest_only: int | None = None) -> tuple[Multisig, Found | None]:
