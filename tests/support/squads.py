@@ -175,7 +175,16 @@ class Governed:
         release, clock = self.release, SlotClock(self.release.node)
         signers = {key.address: key for key in (release.payer, release.authority)}
         cluster = release.cluster([], clock)
-        given = (cluster, release.journal(), clock, Quiet(), release.settings, "ee" * 32, release.payer.address, signers)
+        given = (
+            cluster,
+            release.journal(),
+            clock,
+            Quiet(),
+            release.settings,
+            "ee" * 32,
+            release.payer.address,
+            signers,
+        )
         return Errands(*given)
 
     def job(self, elf: bytes = V2, plan: str = "cd" * 32) -> Job:

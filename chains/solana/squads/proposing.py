@@ -109,11 +109,6 @@ class Proposing:
                 )
 
     @property
-    def begun(self) -> bool:
-        """Whether a proposal may be on its way, or there."""
-        return bool(self.rows.proposed or self.signed)
-
-    @property
     def signed(self) -> list[int]:
         """The indices a proposal was signed for and may still take."""
         steps = (step for step in self.sending.state.attempts if step.startswith("propose "))

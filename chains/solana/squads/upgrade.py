@@ -20,7 +20,7 @@ from chains.solana.job import BufferDiffers, Job, Seen, next_step
 from chains.solana.rpc import Cluster
 from chains.solana.settings import Settings
 from chains.solana.squads.accounts import Multisig
-from chains.solana.squads.proposing import Proposing
+from chains.solana.squads.proposing import ProposalClosed, Proposing
 from chains.solana.squads.standing import Standing
 from chains.solana.squads.wanted import Wanted
 from chains.solana.transactions import MessageSigner
@@ -71,17 +71,25 @@ class VaultUpgrade:
             assert standing is not None
             return self._outcome(standing)
         vault = proposing.prove()
-        if proposing.look() is None:
+        standing = proposing.look()
+        if standing is None:
             proposing.check(vault.multisig)
-            if not proposing.begun:
-                if self._engine(self._reserve(vault.multisig)).stage().final:
-                    return Outcome("final", None)
-                proposing = self._proposing()
+        if standing is None or standing.state in {"pending", "approved"}:
+            # Somebody may have proposed the same before the buffer was whole: an execution fails until it is the vault's.
+            if self._engine(self._reserve(vault.multisig)).stage().final:
+                return Outcome("final", standing)
             if self._step() == "released":
                 self._engine(0).watch()
-                return Outcome("final", None)
+                return Outcome("final", standing)
             self._held()
-        return self._outcome(proposing.run())
+        try:
+            return self._outcome(self._proposing().run())
+        except ProposalClosed:
+            # Members can be quicker than the next look, and have the rent back: then the program says what happened.
+            if self._step() != "released":
+                raise
+            self._engine(0).watch()
+            return Outcome("final", None)
 
     def _outcome(self, standing: Standing) -> Outcome:
         state = standing.state
