@@ -55,7 +55,9 @@ class Errands:
         self._need(authority, new)
         self._program("set-authority", program, authority, new, made, unit or program)
 
-    def move_authority_to_vault(self, program: str, authority: str, multisig: str, vault: str, *, confirm: str, unit: str | None = None) -> None:
+    def move_authority_to_vault(
+        self, program: str, authority: str, multisig: str, vault: str, *, confirm: str, unit: str | None = None
+    ) -> None:
         """SetAuthority without the new authority's signature, which a vault cannot give: only after proof, on chain, that it is one.
 
         ``confirm`` is the vault's address a second time. Raises ``NotConfirmedTwice``, ``NotAVault``, ``AuthorityMismatch``,

@@ -76,7 +76,7 @@ class VaultUpgrade:
             proposing.check(vault.multisig)
         if standing is None or standing.state in {"pending", "approved"}:
             # Somebody may have proposed the same before the buffer was whole: an execution fails until it is the vault's.
-            if self._engine(self._reserve(vault.multisig)).stage().final:
+            if self._engine(self._reserve(vault.multisig)).prepare().final:
                 return Outcome("final", standing)
             if self._step() == "released":
                 self._engine(0).watch()

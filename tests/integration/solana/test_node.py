@@ -233,6 +233,7 @@ def test_the_methods_for_tests_are_not_there_unless_asked_for(tmp_path, method):
 def test_an_account_put_there_is_kept_and_forked_away_like_any_other(node):
     key, owner = str(Keypair().pubkey()), str(Keypair().pubkey())
     given = {"lamports": 0, "owner": owner, "executable": False, "data": base64.b64encode(b"held").decode()}
+    node.advance(40)
     node.call("ship_setAccount", key, given)
     assert node.account(key, "finalized") is None
     node.call("ship_rollback", 1)
