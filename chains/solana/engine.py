@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Literal, cast
 
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
@@ -43,8 +43,11 @@ class Engine:
     settings: Settings
     job: Job
     signers: Mapping[str, MessageSigner]
+    reserve_lamports: int = 0
+    """What the payer needs beside the release itself."""
     writes: int = 0
     sending: Sending = field(init=False)
+    _part: Literal["all", "prepare", "watch"] = "all"
     _wave: Wave | None = None
     _pending: set[str] = field(default_factory=set)
     _handed_s: float | None = None
@@ -74,11 +77,26 @@ class Engine:
         """Until the program is final. Raises what ``job``, ``settings`` and ``transactions`` list; all leave a resumable
         journal, and the refusals come before anything is signed."""
         job = self.job
-        if self.sending.state.final:
-            return self.sending.state
-        self._ready()
+        last = {"deploy": [job.authority, job.program], "upgrade": [job.authority], "stage": []}[job.kind]
+        return self._go("all", [job.payer, *last])
+
+    def prepare(self) -> UnitState:
+        """Only what the payer can do alone: until the buffer is read back whole at finality, in the hands of the authority.
+
+        Ends earlier, with ``final``, where the program runs the planned bytes already.
+        """
+        return self._go("prepare", [self.job.payer])
+
+    def watch(self) -> UnitState:
+        """Only look: until the program, deployed by somebody else, is final. Raises ``ProgramChanged`` if it was not."""
+        return self._go("watch", [])
+
+    def _go(self, part: Literal["all", "prepare", "watch"], needed: Sequence[str]) -> UnitState:
+        self._part, job = part, self.job
+        if not self._over:
+            self._ready(needed)
         moved_s, before = self.clock.monotonic_s(), ""
-        while self.sending.state.final is None:
+        while not self._over:
             now = self._turn()
             if now != before:
                 moved_s, before = self.clock.monotonic_s(), now
@@ -87,15 +105,18 @@ class Engine:
                     f"{job.unit}: nothing changed for {self.settings.wait_s:g} s at {now} ({self.sending.hint or 'no word'})",
                     remedy="Run the same command again: it goes on with the same buffer and the same bytes.",
                 )
-            if self.sending.state.final is None:
+            if not self._over:
                 self.clock.sleep_s(self.settings.poll_s)
         return self.sending.state
 
-    def _ready(self) -> None:
+    @property
+    def _over(self) -> bool:
+        state = self.sending.state
+        return state.final is not None or (self._part == "prepare" and state.buffer_ok is not None)
+
+    def _ready(self, needed: Sequence[str]) -> None:
         """Everything that can be refused, before anything is signed."""
         job, state = self.job, self.sending.state
-        needed = [job.payer]
-        needed += {"deploy": [job.authority, job.program], "upgrade": [job.authority], "stage": []}[job.kind]
         for key in needed:
             if key not in self.signers:
                 raise SignerMissing(
@@ -116,7 +137,7 @@ class Engine:
         buffer, program, data = (self._rents[space] for space in spaces(job))
         needed = program + max(buffer, data) if job.kind == "deploy" else buffer
         each = chunks.chunk_size(Pubkey.from_string(job.payer), Pubkey.from_string(job.payer), Budget(1, 1))
-        needed += (len(chunks.split(job.elf, each)) + 8) * Budget().lamports(1)
+        needed += (len(chunks.split(job.elf, each)) + 8) * Budget().lamports(1) + self.reserve_lamports
         if job.extend_bytes:
             needed += data - self.cluster.rent(spaces(job)[2] - job.extend_bytes)
         held = self.cluster.balance(job.payer)
@@ -143,6 +164,8 @@ class Engine:
             return f"write {len(self._pending)} {self.writes}"
         seen = self._look()
         step = self._decide(seen)
+        if self._part == "watch":
+            return self._watched(step)
         slot = self.cluster.slots["confirmed"]
         self.sending.confirm(step, slot)
         if step == "released":
@@ -151,11 +174,20 @@ class Engine:
             self._write()
         elif step == "create" and not self._nothing_deployed():
             return "deployed"
-        elif step in {"deploy", "upgrade"} and not self._buffer_ok():
+        elif step in {"deploy", "upgrade"} and (not self._buffer_ok() or self._part == "prepare"):
             return "buffer"
         else:
             self.sending.drive(step, self.job.keys, lambda: self._forms(step, seen), lambda a: self._undone(step, a))
         return f"{step} {len(self.sending.state.attempts.get(step, []))} {len(self.sending.state.expired)}"
+
+    def _watched(self, step: Step) -> str:
+        if step != "released":
+            raise ProgramChanged(
+                f"{self.job.unit} ({self.job.program}) was deployed, and does not run the planned bytes",
+                remedy="Find out who else deploys it. Then `ship deploy --replan`.",
+            )
+        self._conclude()
+        return step
 
     def _nothing_deployed(self) -> bool:
         """Whether no deployment that was signed can have used the buffer up, or still can. Raises ``ProgramChanged``."""

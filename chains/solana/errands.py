@@ -17,13 +17,15 @@ from chains.solana.layouts import Account, parse_buffer, parse_program_data, pro
 from chains.solana.rpc import Cluster
 from chains.solana.sending import Accounts, Sending
 from chains.solana.settings import NotFinal, Settings
+from chains.solana.squads.vaults import prove_vault
 from chains.solana.transactions import MessageSigner, SignerMissing
 
 __all__ = ["Errands", "NotConfirmedTwice"]
 
 
 class NotConfirmedTwice(Refused):
-    """SHIP-Q15: making a program immutable cannot be undone, and was not asked for in so many words."""
+    """SHIP-Q15: making a program immutable, or giving it to a vault, cannot be undone by this key, and was not asked for in so
+    many words."""
 
     code = "SHIP-Q15"
 
@@ -52,6 +54,25 @@ class Errands:
         made = loader.set_authority_checked(account, old_key, new_key)
         self._need(authority, new)
         self._program("set-authority", program, authority, new, made, unit or program)
+
+    def move_authority_to_vault(
+        self, program: str, authority: str, multisig: str, vault: str, *, confirm: str, unit: str | None = None
+    ) -> None:
+        """SetAuthority without the new authority's signature, which a vault cannot give: only after proof, on chain, that it is one.
+
+        ``confirm`` is the vault's address a second time. Raises ``NotConfirmedTwice``, ``NotAVault``, ``AuthorityMismatch``,
+        ``SignerMissing`` before anything.
+        """
+        if confirm != vault:
+            raise NotConfirmedTwice(
+                f"{program} would belong to the vault {vault}; the confirmation names {confirm or 'nothing'}",
+                remedy="Give the vault's address once more to confirm.",
+            )
+        self._need(authority)
+        prove_vault(self.cluster, self.clock, self.settings, multisig, vault)
+        account = program_data_address(Pubkey.from_string(program))
+        made = loader.set_authority(account, Pubkey.from_string(authority), Pubkey.from_string(vault))
+        self._program("set-authority-to-vault", program, authority, vault, made, unit or program)
 
     def finalize(self, program: str, authority: str, *, confirm: str, unit: str | None = None) -> None:
         """No upgrade ever again. ``confirm`` is the program's address a second time, typed by whoever decides it."""

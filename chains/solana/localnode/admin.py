@@ -6,7 +6,8 @@ from typing import Any
 
 from .bank import Bank
 from .ledger import MAX_AGE_BLOCKS
-from .params import invalid, whole
+from .params import address, bytes_of, invalid, whole
+from .state import Account
 
 __all__ = ["METHODS"]
 
@@ -47,10 +48,22 @@ def set_prioritization_fee(bank: Bank, params: list[Any]) -> int:
     return bank.prioritization_fee
 
 
+def set_account(bank: Bank, params: list[Any]) -> int:
+    """Put an account at an address (``lamports``, ``owner``, ``executable``, ``data`` in base64), as a cluster could begin with."""
+    if len(params) != 2 or not isinstance(params[1], dict):
+        raise invalid("an address and an account are needed")
+    given = params[1]
+    body = bytes_of(given.get("data"), "base64", "data")
+    lamports = whole(given.get("lamports"), "lamports") or bank.svm.rent_exempt(len(body))
+    bank.write(address(params[0]), Account(lamports, address(given.get("owner")), bool(given.get("executable")), body))
+    return bank.ledger.head
+
+
 METHODS = {
     "ship_setSlot": set_slot,
     "ship_advance": advance,
     "ship_expireBlockhashes": expire_blockhashes,
     "ship_rollback": rollback,
     "ship_setPrioritizationFee": set_prioritization_fee,
+    "ship_setAccount": set_account,
 }

@@ -62,7 +62,7 @@ class Bank:
         self.state = State(self.store.accounts(), self.ledger.before(self.settings.finalized_lag))
         self.svm = Svm(self.state.live(self.ledger.head), self.ledger.head)
         if not self.ledger.head:
-            self._write(bytes(self.faucet.pubkey()), Account(_FAUCET_LAMPORTS, bytes(32), False, b""))
+            self.write(bytes(self.faucet.pubkey()), Account(_FAUCET_LAMPORTS, bytes(32), False, b""))
         self.commit()
 
     # -- what a commitment level sees ----------------------------------------------------------------------------------
@@ -215,9 +215,11 @@ class Bank:
         self.commit()
         self.store.close()
 
-    def _write(self, key: bytes, account: Account) -> None:
+    def write(self, key: bytes, account: Account) -> None:
+        """Put an account there, by no transaction."""
         self.svm.put(key, account)
         self.state.put(key, account, self.ledger.head)
+        self._dirty = True
 
     def status(self, row: Landed) -> dict[str, Any]:
         """As getSignatureStatuses gives it."""

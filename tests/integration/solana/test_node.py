@@ -217,7 +217,9 @@ def test_slots_can_be_skipped_and_blockhashes_expired(node):
     assert "Blockhash not found" in error_of(node, move(node, payer, blockhash=hashed))[1]
 
 
-@pytest.mark.parametrize("method", ["ship_setSlot", "ship_advance", "ship_rollback", "ship_expireBlockhashes"])
+@pytest.mark.parametrize(
+    "method", ["ship_setSlot", "ship_advance", "ship_rollback", "ship_expireBlockhashes", "ship_setAccount"]
+)
 def test_the_methods_for_tests_are_not_there_unless_asked_for(tmp_path, method):
     net = start(tmp_path, ROOT, kind="localnode")
     try:
@@ -226,6 +228,23 @@ def test_the_methods_for_tests_are_not_there_unless_asked_for(tmp_path, method):
         assert answer.code == -32601
     finally:
         stop(net)
+
+
+def test_an_account_put_there_is_kept_and_forked_away_like_any_other(node):
+    key, owner = str(Keypair().pubkey()), str(Keypair().pubkey())
+    given = {"lamports": 0, "owner": owner, "executable": False, "data": base64.b64encode(b"held").decode()}
+    node.advance(40)
+    node.call("ship_setAccount", key, given)
+    assert node.account(key, "finalized") is None
+    node.call("ship_rollback", 1)
+    assert node.account(key) is None
+    node.call("ship_setAccount", key, given)
+    node.advance(40)
+    found = node.account(key, "finalized")
+    assert (found["owner"], found["data"]) == (owner, b"held")
+    for wrong in ({**given, "data": "?"}, {**given, "owner": "me"}, {**given, "lamports": -1}):
+        with pytest.raises(RpcFault, match="Invalid params"):
+            node.call("ship_setAccount", key, wrong)
 
 
 def test_simulation_keeps_nothing_and_shows_the_accounts_after(shared):
