@@ -6,7 +6,8 @@ from typing import Any
 
 from .bank import Bank
 from .ledger import MAX_AGE_BLOCKS
-from .params import invalid, whole
+from .params import address, bytes_of, invalid, whole
+from .state import Account
 
 __all__ = ["METHODS"]
 
@@ -47,10 +48,24 @@ def set_prioritization_fee(bank: Bank, params: list[Any]) -> int:
     return bank.prioritization_fee
 
 
+def set_account(bank: Bank, params: list[Any]) -> int:
+    """Put an account where no transaction could: a program at an address whose key nobody here has."""
+    given = params[1]
+    account = Account(
+        whole(given.get("lamports"), "lamports"),
+        address(given.get("owner")),
+        bool(given.get("executable")),
+        bytes_of(given.get("data"), "base64", "data"),
+    )
+    bank.put(address(params[0]), account)
+    return bank.ledger.head
+
+
 METHODS = {
     "ship_setSlot": set_slot,
     "ship_advance": advance,
     "ship_expireBlockhashes": expire_blockhashes,
     "ship_rollback": rollback,
     "ship_setPrioritizationFee": set_prioritization_fee,
+    "ship_setAccount": set_account,
 }

@@ -215,6 +215,11 @@ class Bank:
         self.commit()
         self.store.close()
 
+    def put(self, key: bytes, account: Account) -> None:
+        """Outside any transaction."""
+        self._write(key, account)
+        self._dirty = True
+
     def _write(self, key: bytes, account: Account) -> None:
         self.svm.put(key, account)
         self.state.put(key, account, self.ledger.head)

@@ -37,10 +37,11 @@ INLINE void put_u64(u8 *at, u64 value) {
     for (int i = 0; i < 8; i++) at[i] = (u8)(value >> 8 * i);
 }
 
+/* The threshold is a double, and the machine has no floating point: two, or one where a byte costs its whole rent at once. */
 INLINE u64 rent_of(u64 length) {
-    Rent rent;
+    struct { u64 lamports, threshold; u8 burn; } rent;
     sol_get_rent_sysvar(&rent);
-    return (128 + length) * rent.lamports_per_byte_year * 2;
+    return (128 + length) * rent.lamports * (rent.threshold == 0x3ff0000000000000ull ? 1 : 2);
 }
 
 /* The runtime reads an account's length from the word before its data, and refuses what grew too much. */
