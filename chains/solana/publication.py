@@ -52,15 +52,35 @@ def need_program(cluster: Cluster, program: str, what: str) -> None:
         )
 
 
-class Publication(Written, Protocol):
-    """One thing to publish. ``keys`` are the accounts a look reads, ``target`` the one chunks are written to, ``needed`` the keys
-    that sign. ``spends`` names, for a step, the later one that undoes it: redone only once that one cannot have happened."""
-
-    @property
-    def keys(self) -> Sequence[str]: ...
+class Chunked(Written, Protocol):
+    """What is written side by side, in any order. ``target`` is the account it is written to."""
 
     @property
     def target(self) -> str: ...
+
+    def held(self, accounts: Accounts) -> bytes:
+        """Of ``content``, what the target holds."""
+        ...
+
+
+class Publication(Protocol):
+    """One thing to publish. ``keys`` are the accounts a look reads, ``needed`` the keys that sign. ``spends`` names, for a step, the
+    later one that undoes it: redone only once that one cannot have happened. ``chunks`` is what the step ``write`` writes."""
+
+    @property
+    def plan(self) -> str: ...
+
+    @property
+    def unit(self) -> str: ...
+
+    @property
+    def payer(self) -> str: ...
+
+    @property
+    def chunks(self) -> Chunked | None: ...
+
+    @property
+    def keys(self) -> Sequence[str]: ...
 
     @property
     def needed(self) -> Sequence[str]: ...
@@ -84,10 +104,6 @@ class Publication(Written, Protocol):
         ...
 
     def instructions(self, step: str, accounts: Accounts, rent: Rent) -> Sequence[Instruction]: ...
-
-    def held(self, accounts: Accounts) -> bytes:
-        """Of ``content``, what the target holds."""
-        ...
 
     def lamports(self, accounts: Accounts, rent: Rent) -> int:
         """What the payer has to have, fees aside."""
@@ -126,7 +142,8 @@ class Publishing:
             return self.sending.state
         if self.sending.state.planned is not None:
             job = self.publication = job.resumed(self.sending.state.planned)
-        self.writing = Writing(self.sending, job, job.target)
+        chunks = job.chunks
+        self.writing = Writing(self.sending, chunks, chunks.target) if chunks else None
         self._ready()
         moved_s, before = self.clock.monotonic_s(), ""
         while self.sending.state.final is None:
@@ -176,16 +193,17 @@ class Publishing:
 
     def _turn(self) -> str:
         """One look and what follows; a word for where it is, which changes when it moves."""
-        if self.writing.tend():
-            return self.writing.word
+        writing = self.writing
+        if writing and writing.tend():
+            return writing.word
         job, state = self.publication, self.sending.state
         accounts = self._look()
         step = job.next_step(accounts)
         self.sending.confirm(step, self.cluster.slots["confirmed"])
         if step == PUBLISHED:
             self._conclude()
-        elif step == "write":
-            return self.writing.advance(job.held(accounts))
+        elif step == "write" and writing and job.chunks:
+            return writing.advance(job.chunks.held(accounts))
         elif step in job.spends and not self._nothing_spent(job.spends[step]):
             return f"{step} or not"
         else:

@@ -79,8 +79,8 @@ class LegacyIdlPublication:
         return [self.address, self.buffer]
 
     @property
-    def target(self) -> str:
-        return self.buffer
+    def chunks(self) -> None:
+        """None: each write appends to what the one before left."""
 
     @property
     def needed(self) -> Sequence[str]:
@@ -158,10 +158,6 @@ class LegacyIdlPublication:
 
     def write(self, offset: int, data: bytes) -> Instruction:
         return made.write(_key(self.program), _key(self.buffer), _key(self.payer), data)
-
-    def held(self, accounts: Accounts) -> bytes:
-        buffer = accounts[self.buffer]
-        return parse_idl(buffer, _key(self.program)).data if buffer else b""
 
     def lamports(self, accounts: Accounts, rent: Rent) -> int:
         both = rent(HEAD + len(self.packed))

@@ -85,6 +85,10 @@ class MetadataPublication:
         return [self.address, self.buffer, self.program_data]
 
     @property
+    def chunks(self) -> Self:
+        return self
+
+    @property
     def target(self) -> str:
         return self.buffer
 
