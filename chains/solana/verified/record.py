@@ -81,7 +81,7 @@ class BuildRecord:
     def from_json(cls, shown: Mapping[str, Any]) -> Self:
         """What ``to_json`` gave, from a plan or a row of the journal."""
         build = Build(**{**shown["build"], "args": tuple(shown["build"]["args"])})
-        return cls(*(shown[name] for name in ("plan", "unit", "program", "payer", "authority")), build)
+        return cls(build=build, **{n: shown[n] for n in ("plan", "unit", "program", "payer", "authority")})
 
     def resumed(self, planned: Mapping[str, Any]) -> Self:
         return replace(self)
