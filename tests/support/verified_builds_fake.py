@@ -68,7 +68,9 @@ class VerifiedBuildsFake:
         return Reply(429, b"Too Many Requests! Wait for 30s", "text/plain")
 
     def in_queue(self) -> Reply:
-        return json_reply({"status": "in_progress", "request_id": "0", "message": "Build verification already in progress"})
+        return json_reply(
+            {"status": "in_progress", "request_id": "0", "message": "Build verification already in progress"}
+        )
 
     def handle(self, request: Request) -> Reply:
         name = request.path.rpartition("/")[2]
@@ -81,7 +83,11 @@ class VerifiedBuildsFake:
         return json_reply({"status": "error", "error": "not found"}, 404)
 
     def _submit(self, asked: Mapping[str, Any]) -> Reply:
-        seeds = [b"otter_verify", bytes(Pubkey.from_string(asked["signer"])), bytes(Pubkey.from_string(asked["program_id"]))]
+        seeds = [
+            b"otter_verify",
+            bytes(Pubkey.from_string(asked["signer"])),
+            bytes(Pubkey.from_string(asked["program_id"])),
+        ]
         record = self.node.account(Pubkey.find_program_address(seeds, Pubkey.from_string(OTTER_VERIFY))[0])
         if record is None:
             return json_reply({"status": "error", "error": "PDA not found"}, 404)
@@ -101,7 +107,9 @@ class VerifiedBuildsFake:
             return json_reply({"status": "unknown", "message": "Job not found", **answer})
         if job.polls_left > 0:
             job.polls_left -= 1
-            return json_reply({"status": "in_progress", "message": "Please wait, the verification is in progress", **answer})
+            return json_reply(
+                {"status": "in_progress", "message": "Please wait, the verification is in progress", **answer}
+            )
         elf = self.sources.get((job.repository, job.commit))
         if elf is None:
             return json_reply({"status": "failed", "message": "Verification failed", **answer})
