@@ -55,7 +55,7 @@ class BuildRecord:
 
     @property
     def keys(self) -> Sequence[str]:
-        return [self.address, self.program_data]
+        return [self.address, self.program_data, self.authority]
 
     @property
     def chunks(self) -> None:
@@ -103,18 +103,31 @@ class BuildRecord:
         return PUBLISHED if found.says(self.build) and found.slot == live.slot else "record"
 
     def lamports(self, accounts: Accounts, rent: Rent) -> int:
-        account = accounts[self.address]
-        return max(rent(record_space(self.build)) - (account.lamports if account else 0), 0)
+        return sum(self._funds(accounts, rent))
+
+    def _funds(self, accounts: Accounts, rent: Rent) -> tuple[int, int]:
+        """What the record lacks, and the authority: a record that gets shorter gives it lamports, and the cluster lets no account
+        hold fewer than keep an empty one."""
+        account, authority = accounts[self.address], accounts[self.authority]
+        held = account.lamports if account else 0
+        whole, own = rent(record_space(self.build)), authority.lamports if authority else 0
+        shorter = account is not None and len(account.data) > record_space(self.build) and held > whole
+        least = rent(0) - own - (held - whole) if shorter and self.authority != self.payer else 0
+        return max(whole - held, 0), max(least, 0)
 
     def instructions(self, step: str, accounts: Accounts, rent: Rent) -> Sequence[Instruction]:
         """The rent goes to the address first: otherwise the program would take it from the authority."""
         program, authority = _key(self.program), _key(self.authority)
         data, account = accounts[self.program_data], accounts[self.address]
         slot = parse_program_data(data).slot if data else 0
-        lacking = self.lamports(accounts, rent)
-        params = TransferParams(from_pubkey=_key(self.payer), to_pubkey=_key(self.address), lamports=lacking)
+        funds = zip((self.address, self.authority), self._funds(accounts, rent), strict=True)
+        paid = [
+            transfer(TransferParams(from_pubkey=_key(self.payer), to_pubkey=_key(to), lamports=lamports))
+            for to, lamports in funds
+            if lamports
+        ]
         call = made.update if account is not None and account.data else made.initialize
-        return [*([transfer(params)] if lacking else []), call(program, authority, self.build, slot)]
+        return [*paid, call(program, authority, self.build, slot)]
 
 
 @dataclass(frozen=True)
