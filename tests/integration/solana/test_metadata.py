@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from solders.keypair import Keypair
+from solders.pubkey import Pubkey
 
 from chains.solana.engine import BalanceShort
 from chains.solana.job import AuthorityMismatch
@@ -18,7 +19,7 @@ from chains.solana.metadata.layout import Form, MetadataUnreadable, canonical_ad
 from chains.solana.metadata.plan import MetadataLocked, plan_metadata, read_metadata
 from chains.solana.metadata.publication import MetadataPublication
 from chains.solana.publication import PublicationChanged, ServiceMissing
-from chains.solana.transactions import SignerMissing
+from chains.solana.transactions import SignerMissing, compile_message, populate
 from tests.support.fault_proxy import drop_after, drop_before
 from tests.support.solana_fakes import METADATA_PROGRAM, put_metadata_fake
 from tests.support.solana_node import COUNTER, SolanaNode, solana_node
@@ -216,10 +217,6 @@ def test_the_fake_has_the_real_programs_checks(release: Release) -> None:
     planned = plan_document(release, LARGE).publication
     assert planned
     data = planned.keys[2]
-    from solders.pubkey import Pubkey
-
-    from chains.solana.transactions import compile_message, populate
-
     made = set_data(
         canonical_address(program, "idl"), stranger.pubkey(), program, Pubkey.from_string(data), Form(), b"x"
     )

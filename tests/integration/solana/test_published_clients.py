@@ -146,7 +146,7 @@ def test_the_legacy_idl_account(theirs: Any) -> None:
 def test_build_records(theirs: Any) -> None:
     program, authority = KEYS["program"], KEYS["authority"]
     assert str(otter.record_address(program, authority)) == theirs["record"]
-    assert otter.PROGRAM == Pubkey.from_string(OTTER_VERIFY)
+    assert Pubkey.from_string(OTTER_VERIFY) == otter.PROGRAM
     first, second = (call(program, authority, BUILD, SLOT) for call in (otter.initialize, otter.update))
     assert bytes(first.data).hex() == theirs["build"]
     assert bytes(second.data).hex() == theirs["build_update"]

@@ -182,7 +182,7 @@ def test_a_jobs_word_alone_is_no_verdict(recorded) -> None:
 
 
 def test_another_source_of_the_same_bytes_is_partial(recorded) -> None:
-    release, fake, service = recorded
+    release, _, service = recorded
     assert ask(release, service).kind == "exact"
     assert ask(release, service, Build(REPOSITORY, "33" * 20)).kind == "partial"
 
