@@ -106,6 +106,14 @@ class Job:
     def keys(self) -> list[str]:
         return [self.program, self.program_data, self.buffer]
 
+    @property
+    def content(self) -> bytes:
+        return self.elf
+
+    def write(self, offset: int, data: bytes) -> Instruction:
+        """One chunk's write, by the payer."""
+        return loader.write(Pubkey.from_string(self.buffer), Pubkey.from_string(self.payer), offset, data)
+
     def to_json(self) -> dict[str, Any]:
         shown = asdict(self)
         del shown["elf"]

@@ -10,22 +10,39 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from solders.instruction import Instruction
 from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from chains.rpc import Rpc, RpcUnknown
-from chains.solana import loader
 from chains.solana.chunks import Chunk
 from chains.solana.fees import Budget
-from chains.solana.job import Job
 from chains.solana.rpc import Blockhash, send_request
 from chains.solana.settings import Settings
 from chains.solana.transactions import MessageSigner, compile_message, populate, sign
 
-__all__ = ["Wave", "hand_out", "sign_wave", "wave_from"]
+__all__ = ["Wave", "Written", "hand_out", "sign_wave", "wave_from"]
+
+
+class Written(Protocol):
+    """What is written in chunks, by its payer: ``content`` as a whole, ``write`` for a part of it."""
+
+    @property
+    def plan(self) -> str: ...
+
+    @property
+    def unit(self) -> str: ...
+
+    @property
+    def payer(self) -> str: ...
+
+    @property
+    def content(self) -> bytes: ...
+
+    def write(self, offset: int, data: bytes) -> Instruction: ...
 
 
 @dataclass(frozen=True)
@@ -36,14 +53,13 @@ class Wave:
     writes: Mapping[str, tuple[int, bytes]]
 
 
-def _message(job: Job, chunk: Chunk, budget: Budget, blockhash: str) -> Message:
-    payer = Pubkey.from_string(job.payer)
-    write = loader.write(Pubkey.from_string(job.buffer), payer, chunk.offset, chunk.data)
-    return compile_message(payer, [*budget.instructions(), write], blockhash)
+def _message(job: Written, chunk: Chunk, budget: Budget, blockhash: str) -> Message:
+    write = job.write(chunk.offset, chunk.data)
+    return compile_message(Pubkey.from_string(job.payer), [*budget.instructions(), write], blockhash)
 
 
 def sign_wave(
-    job: Job, chunks: Sequence[Chunk], blockhash: Blockhash, budget: Budget, payer: MessageSigner
+    job: Written, chunks: Sequence[Chunk], blockhash: Blockhash, budget: Budget, payer: MessageSigner
 ) -> tuple[Wave, dict[str, Any]]:
     """The wave, and the row that has to be on disk before any of it is sent."""
     writes: dict[str, tuple[int, bytes]] = {}
@@ -70,12 +86,12 @@ def sign_wave(
     return Wave(blockhash, writes), row
 
 
-def wave_from(job: Job, row: Mapping[str, Any]) -> Wave:
+def wave_from(job: Written, row: Mapping[str, Any]) -> Wave:
     """The very bytes of an earlier run's wave."""
     budget = Budget(row["units"], row["price_micro_lamports"])
     writes = {}
     for offset, length, signature in row["writes"]:
-        message = _message(job, Chunk(offset, job.elf[offset : offset + length]), budget, row["blockhash"])
+        message = _message(job, Chunk(offset, job.content[offset : offset + length]), budget, row["blockhash"])
         writes[signature] = (offset, populate(message, [bytes(Signature.from_string(signature))]))
     return Wave(Blockhash(row["blockhash"], row["last_valid_height"]), writes)
 
