@@ -23,6 +23,7 @@ from pipeline.ui.base import Ui
 
 if TYPE_CHECKING:
     from chains.evm.explorers.publishing import Outcome
+    from pipeline.programs.verify import VerifiedPrograms
     from pipeline.publishing.publish import Published
 
 __all__ = [
@@ -160,21 +161,24 @@ def verify_target(root: Path, name: str, ui: Ui, *, local: bool = False, buckets
         return Verified(name, chain, proofs, slots, published)
 
 
-def verify_all(root: Path, ui: Ui, *, local: bool = False) -> list[Verified]:
-    """``verify_target`` of every EVM target something was deployed to, one after another, their allowances shared."""
+def verify_all(root: Path, ui: Ui, *, local: bool = False) -> list[Verified | VerifiedPrograms]:
+    """Every target something was deployed to, one after another, their allowances shared."""
     project, buckets = load_project(root), Buckets()
-    found = []
+    found: list[Verified | VerifiedPrograms] = []
     for name in list_targets(project):
-        if (
-            load_target(project, name).chain.kind != "evm"
-            or not ProjectState(project.root).target(name).journal.exists()
-        ):
+        if not ProjectState(project.root).target(name).journal.exists():
             continue
-        found.append(verify_target(root, name, ui, local=local, buckets=buckets))
+        target = load_target(project, name)
+        if target.chain.kind == "solana":
+            from pipeline.programs.verify import verify_programs  # start-up: Solana targets alone
+
+            found.append(verify_programs(project, target, ui))
+        else:
+            found.append(verify_target(root, name, ui, local=local, buckets=buckets))
     return found
 
 
-def report_document(verified: Sequence[Verified]) -> dict[str, Any]:
+def report_document(verified: Sequence[Verified | VerifiedPrograms]) -> dict[str, Any]:
     """Everything at once, for machines."""
     return {"schema": 1, "kind": "contract-ship/verify-report", "targets": [one.to_json() for one in verified]}
 

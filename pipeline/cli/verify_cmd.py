@@ -10,7 +10,9 @@ import click
 from pipeline.cli.options import chain_option, json_option, project_option
 
 if TYPE_CHECKING:
+    from pipeline.programs.verify import VerifiedPrograms
     from pipeline.ui.base import Ui
+    from pipeline.verifying import Verified
 
 __all__ = ["command"]
 
@@ -84,17 +86,37 @@ def command(
 
 def _target(root: Path, chain: str, ui: Ui, *, local: bool, as_json: bool) -> None:
     from pipeline.cli.show import json_document, json_errors
+    from pipeline.manifest.project import load_project
+    from pipeline.manifest.target import load_target
     from pipeline.ui.table import say
-    from pipeline.verify_text import render_verified
-    from pipeline.verifying import verify_target
 
     with json_errors(as_json=as_json):
-        verified = verify_target(root, chain, ui, local=local)
+        project = load_project(root)
+        target = load_target(project, chain)
+        if target.chain.kind == "solana":
+            from pipeline.programs.verify import verify_programs
+
+            verified: Verified | VerifiedPrograms = verify_programs(project, target, ui)
+        else:
+            from pipeline.verifying import verify_target
+
+            verified = verify_target(root, chain, ui, local=local)
     if as_json:
         json_document(verified.to_json())
     else:
-        say(render_verified(verified))
+        say(_rendered(verified))
     verified.raise_problems()
+
+
+def _rendered(verified: Verified | VerifiedPrograms) -> list[str]:
+    from pipeline.verify_text import render_verified
+    from pipeline.verifying import Verified
+
+    if isinstance(verified, Verified):
+        return render_verified(verified)
+    from pipeline.programs.verify import render_verified_programs
+
+    return render_verified_programs(verified)
 
 
 def _one(
@@ -125,8 +147,8 @@ def _everywhere(root: Path, ui: Ui, *, local: bool, report: bool, out: Path | No
     from chains.files import write_atomic
     from pipeline.cli.show import json_document, json_errors
     from pipeline.ui.table import say
-    from pipeline.verify_text import render_report, render_verified
-    from pipeline.verifying import report_document, verify_all
+    from pipeline.verify_text import render_report
+    from pipeline.verifying import Verified, report_document, verify_all
 
     with json_errors(as_json=as_json):
         verified = verify_all(root, ui, local=local)
@@ -136,9 +158,9 @@ def _everywhere(root: Path, ui: Ui, *, local: bool, report: bool, out: Path | No
     if as_json:
         json_document(document)
     elif report:
-        say(render_report(verified))
+        say(render_report([one for one in verified if isinstance(one, Verified)]))
     else:
         for one in verified:
-            say([*render_verified(one), ""])
+            say([*_rendered(one), ""])
     for one in verified:
         one.raise_problems()

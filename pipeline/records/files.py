@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from chains.base import Row
@@ -12,7 +13,7 @@ from chains.canonical import pretty, sha256_hex
 from chains.errors import ShipError
 from pipeline.bundle import BundleMissing, load_bundle
 from pipeline.journal import read_rows
-from pipeline.plan import Plan, load_plan
+from pipeline.plan import Envelope, Plan, load_plan, plan_family
 from pipeline.record import derive_record, load_record, statement, statement_path
 from pipeline.records.finding import RecordFile
 from pipeline.records.findings import Finding, State
@@ -27,11 +28,11 @@ class Evidence:
 
     record: Mapping[str, Any] | None = None
     rows: Sequence[Row] | None = None
-    plans: dict[str, Plan] = field(default_factory=dict)
+    plans: dict[str, Envelope] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
     @property
-    def plan(self) -> Plan | None:
+    def plan(self) -> Envelope | None:
         return self.plans.get(self.record["plan"]) if self.record else None
 
     def add(self, what: str, state: State, detail: str = "") -> None:
@@ -136,11 +137,31 @@ def _plans(state: TargetState, evidence: Evidence) -> None:
             evidence.add(what, "missing", f"plans/{path.name}")
             continue
         try:
-            evidence.plans[digest] = load_plan(path, expected=digest)
+            evidence.plans[digest] = _load(path, digest)
         except ShipError as error:
             evidence.add(what, "altered", error.cause)
             continue
         evidence.add(what, "ok", f"its sha256 is {digest[:12]}")
+
+
+def _load(path: Path, digest: str) -> Envelope:
+    if plan_family(path) == "solana":
+        from pipeline.programs.plan import load_program_plan  # Solana targets alone
+
+        return load_program_plan(path, expected=digest)
+    return load_plan(path, expected=digest)
+
+
+def _derive(evidence: Evidence) -> dict[str, Any]:
+    plan = evidence.plan
+    if isinstance(plan, Plan):
+        bodies = {digest: one.body for digest, one in evidence.plans.items()}
+        return derive_record(plan, bodies, evidence.seen)
+    from pipeline.programs.plan import ProgramPlan
+    from pipeline.programs.record import derive_program_record
+
+    assert isinstance(plan, ProgramPlan)
+    return derive_program_record(plan, {digest: one.body for digest, one in evidence.plans.items()}, evidence.seen)
 
 
 def _bundle(state: TargetState, evidence: Evidence, record: Mapping[str, Any]) -> None:
@@ -162,8 +183,7 @@ def _derivation(evidence: Evidence, record: Mapping[str, Any]) -> None:
         evidence.add("derivation", "note", "not derived again: journal or plans are not whole")
         return
     try:
-        bodies = {digest: plan.body for digest, plan in evidence.plans.items()}
-        derived = derive_record(evidence.plan, bodies, evidence.seen)
+        derived = _derive(evidence)
     except (KeyError, StopIteration, TypeError, IndexError):
         evidence.add("derivation", "altered", "the journal does not hold what the record rests on")
         return

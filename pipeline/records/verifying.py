@@ -12,6 +12,7 @@ from chains.rpc import Endpoint
 from pipeline.lock import locked
 from pipeline.manifest.project import Project, load_project
 from pipeline.manifest.target import Target, load_target
+from pipeline.plan import Plan
 from pipeline.reaching import endpoint_urls, is_embedded
 from pipeline.records.facts import ask_all, facts_of
 from pipeline.records.files import Evidence, gather
@@ -34,12 +35,24 @@ def verify_records(root: Path, tag: str | None, target: str | None) -> list[Reco
         of_target = [file for file in files if file.target == name]
         evidence = {file: gather(file, state.target(name)) for file in of_target}
         for file in of_target:
-            evidence[file].findings += _signatures(evidence[file])
+            evidence[file].findings += _signed(evidence[file])
         _ask_chain(project, name, evidence)
         results |= evidence
     return [
         RecordFindings(file.shown(project.root), file.tag, file.target, tuple(results[file].findings)) for file in files
     ]
+
+
+def _is_solana(evidence: Evidence) -> bool:
+    return evidence.record is not None and evidence.record.get("family") == "solana"
+
+
+def _signed(evidence: Evidence) -> Iterator[Finding]:
+    if not _is_solana(evidence):
+        return _signatures(evidence)
+    from pipeline.records.program_facts import program_signature_findings  # Solana targets alone
+
+    return program_signature_findings(evidence)
 
 
 # -- signatures ------------------------------------------------------------------------------------------------------
@@ -90,6 +103,9 @@ def _ask_chain(project: Project, name: str, evidence: dict[RecordFile, Evidence]
     newest = _newest(project, name)
     try:
         target = load_target(project, name)
+        if target.chain.kind == "solana":
+            _ask_cluster(project, target, evidence, newest)
+            return
         with _witnesses(project, target) as witnesses:
             for file, found in evidence.items():
                 if found.record is not None:
@@ -99,10 +115,30 @@ def _ask_chain(project: Project, name: str, evidence: dict[RecordFile, Evidence]
             found.findings.append(Finding("chain", "endpoint", "unanswered", f"{error.code}: {error.cause}"))
 
 
+def _ask_cluster(project: Project, target: Target, evidence: dict[RecordFile, Evidence], newest: Path | None) -> None:
+    from pipeline.programs.session import embedded_cluster  # Solana targets alone
+    from pipeline.records.program_facts import program_chain_findings
+
+    state = ProjectState(project.root).target(target.name)
+    with ExitStack() as stack:
+        if is_embedded(target):
+            urls = [stack.enter_context(embedded_cluster(project, state, owns=False)).url]
+        else:
+            urls = endpoint_urls(project, target)
+        named = [(url, Endpoint(url).label) for url in urls]
+        for file, found in evidence.items():
+            if found.record is not None:
+                is_newest = file.path == newest and not _moved_on(found)
+                found.findings += program_chain_findings(
+                    found.record, named, float(target.spec.rpc.timeout_s), newest=is_newest
+                )
+
+
 def _chain_findings(evidence: Evidence, witnesses: Sequence[Witness], *, newest: bool) -> Iterator[Finding]:
     assert evidence.record is not None
     try:
-        facts = list(facts_of(evidence.record, evidence.plans, newest=newest and not _moved_on(evidence)))
+        plans = {digest: plan for digest, plan in evidence.plans.items() if isinstance(plan, Plan)}
+        facts = list(facts_of(evidence.record, plans, newest=newest and not _moved_on(evidence)))
     except (KeyError, TypeError, AttributeError) as error:
         yield Finding("chain", "record", "failed", f"it lacks what would have to be asked: {error}")
         return
@@ -129,7 +165,7 @@ def _newest(project: Project, name: str) -> Path | None:
 def _moved_on(evidence: Evidence) -> bool:
     """Whether transactions came after the record was derived: of an unfinished plan, or a later release."""
     rows = evidence.rows or ()
-    return any(row.kind == "tx.final" for row in rows[len(evidence.seen) :])
+    return any(row.kind in {"tx.final", "sol.final"} for row in rows[len(evidence.seen) :])
 
 
 @contextmanager

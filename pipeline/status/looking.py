@@ -43,7 +43,14 @@ def _look(project: Project, name: str, ui: Ui) -> TargetStatus:
     try:
         target = load_target(project, name)
         chain = {"name": target.chain.name, "id": target.chain.chain_id, "title": target.chain.title}
-        with open_session(project, target, ui, purpose=f"ship status --chain {name}", write=False) as session:
+        purpose = f"ship status --chain {name}"
+        if target.chain.kind == "solana":
+            from pipeline.programs.session import open_program_session  # start-up: Solana targets alone
+            from pipeline.programs.status import program_status
+
+            with open_program_session(project, target, ui, purpose=purpose, write=False) as cluster:
+                return program_status(cluster, chain)
+        with open_session(project, target, ui, purpose=purpose, write=False) as session:
             return _status(session, chain)
     except ShipError as error:
         return TargetStatus(name, chain, error=error.to_json(), error_exit_code=error.exit_code)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 __all__ = ["Comparison", "Drift", "Kind", "ProjectStatus", "TargetStatus", "Unfinished", "UnitStatus", "Verdict"]
 
-Kind = Literal["contract", "call"]
+Kind = Literal["contract", "call", "program"]
 Comparison = Literal["same", "differs", "not deployed", "not done", "not in project", "not compared"]
 
 

@@ -24,7 +24,9 @@ def render_status(status: ProjectStatus) -> list[str]:
 
 
 def _target(target: TargetStatus) -> Iterator[str]:
-    chain = f": {target.chain['title']} (chain {target.chain['id']})" if target.chain else ""
+    chain = f": {target.chain['title']}" if target.chain else ""
+    if target.chain and target.chain["id"] is not None:
+        chain += f" (chain {target.chain['id']})"
     yield from table([(Cell(f"{target.name}{chain}", bold=True),)], indent=0)
     rows: list[Row] = []
     for unit in target.units:
