@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chains.evm.actions import Change, PlannedUnit
+from chains.evm.artifacts import Artifact
+from chains.evm.authority import Authorities
 from chains.evm.call_units import TargetMissing, holds
 from chains.evm.calling import authority_of, plan_call
 from chains.evm.live import LiveUnit
+from chains.evm.node import Node
 from chains.evm.planning import Layout
+from chains.evm.proposing import Waiting
 from chains.evm.proxy_units import not_drifted
-from chains.evm.units import GoBack, Redirect, Ref
+from chains.evm.simulator import Simulator
+from chains.evm.units import EvmUnits, GoBack, Redirect, Ref
 
-__all__ = ["go_back", "redirect"]
+__all__ = ["go_back", "redirect", "resolved_redirects"]
 
 
 def go_back(layout: Layout, back: GoBack) -> None:
@@ -35,24 +40,49 @@ def redirect(layout: Layout, unit: Redirect, effect: Mapping[str, Any]) -> None:
     Unlike a call unit it is made whenever a rollback comes to it: that it was made in another rollback says nothing.
     """
     where = f"[rollback.redirect.{unit.name}]"
+    call, args = _resolved(layout, unit, effect)
+    if not layout.has_code(call.to):
+        raise TargetMissing(
+            f"{where} goes to {call.to}, where there is no code: the call would succeed and do nothing",
+            remedy="Correct `to`.",
+        )
+    if unit.unless is not None and holds(layout, unit.unless, call.to, None, _owner(unit, call.to)):
+        return
+    plan_call(layout,
+        call.unit, f"redirect.{unit.name}", call.to, call.data, title=call.title, args=args,
+        value_wei=unit.call.value_wei, effect=dict(effect), authority=authority_of(layout, unit.authority, call.to),
+    )  # fmt: skip
+    _planned(layout, call.unit, f"by {where}")
+
+
+def resolved_redirects(
+    redirects: Sequence[tuple[Redirect, Mapping[str, Any]]], live: Mapping[str, LiveUnit], node: Node, deployer: str
+) -> list[GoBack]:
+    """The calls of ``redirects`` with their bytes, in a state that is live or will be. Reads only, plans nothing."""
+    layout = Layout(
+        EvmUnits(), _no_sources, node, deployer, 0, dict(live), Authorities(node, deployer), Waiting({}),
+        Simulator(node.rpc, deployer),
+    )  # fmt: skip
+    return [_resolved(layout, unit, effect)[0] for unit, effect in redirects]
+
+
+def _resolved(layout: Layout, unit: Redirect, effect: Mapping[str, Any]) -> tuple[GoBack, Any]:
+    where = f"[rollback.redirect.{unit.name}]"
     name = unit.restores or _unit_of(layout, unit)
     layout.live[name] = layout.live.get(name, LiveUnit(name)).merge(effect)
     to = layout.address_of(unit.to, f"{where} to")
-    owner = unit.to.unit if isinstance(unit.to, Ref) and unit.to.unit else to
-    if not layout.has_code(to):
-        raise TargetMissing(
-            f"{where} goes to {to}, where there is no code: the call would succeed and do nothing",
-            remedy="Correct `to`.",
-        )
+    owner = _owner(unit, to)
     data, args = layout.calldata(unit.call, None, owner)
-    if unit.unless is not None and holds(layout, unit.unless, to, None, owner):
-        return
-    function = unit.call.signature.partition("(")[0]
-    plan_call(layout,
-        name, f"redirect.{unit.name}", to, data, title=f"call {owner}.{function}", args=args,
-        value_wei=unit.call.value_wei, effect=dict(effect), authority=authority_of(layout, unit.authority, to),
-    )  # fmt: skip
-    _planned(layout, name, f"by [rollback.redirect.{unit.name}]")
+    title = f"call {owner}.{unit.call.signature.partition('(')[0]}"
+    return GoBack(name, to, data, title, dict(effect), unit.authority, (to,), unit.call.value_wei), args
+
+
+def _no_sources(source: str) -> Artifact:
+    raise AssertionError(f"a redirect creates nothing: {source}")
+
+
+def _owner(unit: Redirect, to: str) -> str:
+    return unit.to.unit if isinstance(unit.to, Ref) and unit.to.unit else to
 
 
 def _unit_of(layout: Layout, unit: Redirect) -> str:

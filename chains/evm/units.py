@@ -187,6 +187,7 @@ class GoBack:
     effect: Mapping[str, Any]
     authority: Value | None = None
     needs_code: tuple[str, ...] = ()
+    value_wei: int = 0
 
 
 @dataclass(frozen=True)

@@ -228,9 +228,7 @@ class RedirectSpec(Spec):
 class RollbackSpec(Spec):
     """``[rollback]``: what ``ship rollback`` may do by itself, and what it does where no proxy can be moved back."""
 
-    automatic: bool = Field(
-        default=False, description="Roll a target back by itself when its post-deploy checks fail."
-    )
+    automatic: bool = Field(default=False, description="Roll a target back by itself when its post-deploy checks fail.")
     redirect: Mapping[Name, RedirectSpec] = Field(
         default_factory=dict, description="Calls that stand in for going back, in their order."
     )
