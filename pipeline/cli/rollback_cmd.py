@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.options import chain_option, json_option, make_ui, password_options, project_option
 from pipeline.signing.password import PasswordOptions
+
+if TYPE_CHECKING:
+    from pipeline.ui.base import Ui
 
 __all__ = ["command"]
 
@@ -57,16 +61,11 @@ def command(
 
     _agree(chain, execute, plan_file, approvals, accept, drill, everywhere, to)
     ui = make_ui(as_json=as_json)
+    if drill:
+        _drill(root, chain, ui, as_json=as_json)
+        return
     with json_errors(as_json=as_json):
         project = load_project(root)
-        if drill:
-            from pipeline.rollback.drilling import drill_project
-
-            drilled = drill_project(project, chain, ui)
-            if as_json:
-                json_document(drilled.to_json())
-            drilled.raise_unless_sound(told=as_json)
-            return
         from pipeline.manifest.target import load_target
         from pipeline.rollback.running import RollbackOptions, roll_back, show_rollback
 
@@ -87,6 +86,18 @@ def command(
         f"\ndone: {done.rolls_back} on {target.name} was taken back to {done.returns_to or 'before it'}, "
         f"{done.transactions} sent, record {done.record}"
     )
+
+
+def _drill(root: Path, chain: str | None, ui: Ui, *, as_json: bool) -> None:
+    from pipeline.cli.show import json_document, json_errors
+    from pipeline.manifest.project import load_project
+    from pipeline.rollback.drilling import drill_project
+
+    with json_errors(as_json=as_json):
+        drilled = drill_project(load_project(root), chain, ui)
+    if as_json:
+        json_document(drilled.to_json())
+    drilled.raise_unless_sound()  # behind the document: a second one would not be read
 
 
 def _agree(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from chains.evm.live import LiveUnit
 from chains.evm.units import Redirect, Value
@@ -34,7 +35,9 @@ class Survey:
         scenery = Scenery(self.after, self.builds.code, self.authority, self.redirects)
         units = [self._stored(STRATEGIES[moved.before.proxy].way(moved, scenery)) for moved in self._moved()]
         stuck = not self.before or any(unit.moved.before.proxy == "none" for unit in units)
-        general = tuple((one, {}) for one in self.redirects if one.restores is None) if stuck else ()
+        general: tuple[tuple[Redirect, Mapping[str, Any]], ...] = (
+            tuple((one, {}) for one in self.redirects if one.restores is None) if stuck else ()
+        )
         return Way(tuple(units), general, tuple(self._stays()))
 
     def _moved(self) -> Iterator[Moved]:
