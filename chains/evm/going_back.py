@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chains.errors import Refused
 from chains.evm.actions import Change, PlannedUnit
 from chains.evm.artifacts import Artifact
 from chains.evm.authority import Authorities
@@ -40,7 +41,7 @@ def redirect(layout: Layout, unit: Redirect, effect: Mapping[str, Any]) -> None:
     Unlike a call unit it is made whenever a rollback comes to it: that it was made in another rollback says nothing.
     """
     where = f"[rollback.redirect.{unit.name}]"
-    call, args = _resolved(layout, unit, effect)
+    call, args = _resolved(layout, unit, effect, _abi(layout, unit))
     if not layout.has_code(call.to):
         raise TargetMissing(
             f"{where} goes to {call.to}, where there is no code: the call would succeed and do nothing",
@@ -63,18 +64,32 @@ def resolved_redirects(
         EvmUnits(), _no_sources, node, deployer, 0, dict(live), Authorities(node, deployer), Waiting({}),
         Simulator(node.rpc, deployer),
     )  # fmt: skip
-    return [_resolved(layout, unit, effect)[0] for unit, effect in redirects]
+    return [_resolved(layout, unit, effect, None)[0] for unit, effect in redirects]
 
 
-def _resolved(layout: Layout, unit: Redirect, effect: Mapping[str, Any]) -> tuple[GoBack, Any]:
+def _resolved(
+    layout: Layout, unit: Redirect, effect: Mapping[str, Any], abi: Sequence[Mapping[str, Any]] | None
+) -> tuple[GoBack, Any]:
     where = f"[rollback.redirect.{unit.name}]"
     name = unit.restores or _unit_of(layout, unit)
     layout.live[name] = layout.live.get(name, LiveUnit(name)).merge(effect)
     to = layout.address_of(unit.to, f"{where} to")
     owner = _owner(unit, to)
-    data, args = layout.calldata(unit.call, None, owner)
+    data, args = layout.calldata(unit.call, abi, owner)
     title = f"call {owner}.{unit.call.signature.partition('(')[0]}"
     return GoBack(name, to, data, title, dict(effect), unit.authority, (to,), unit.call.value_wei), args
+
+
+def _abi(layout: Layout, unit: Redirect) -> Sequence[Mapping[str, Any]] | None:
+    """Of the contract that is called, for the names of its arguments; unknown where its build is not at hand."""
+    live = layout.live.get(unit.to.unit) if isinstance(unit.to, Ref) else None
+    source = (live.implementation_source or live.source) if live else None
+    if source is None:
+        return None
+    try:
+        return layout.sources(source).abi
+    except Refused:
+        return None
 
 
 def _no_sources(source: str) -> Artifact:

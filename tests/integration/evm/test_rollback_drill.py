@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,7 +89,7 @@ def test_the_command_says_so_by_its_exit_code(boxes: Boxes) -> None:
 
     def ship(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", "from pipeline.cli import main; main()", "rollback", *arguments]
-        env = {**os.environ, "PYTHONPATH": os.getcwd()}
+        env = {**os.environ, "PYTHONPATH": str(Path.cwd())}
         return subprocess.run(
             command, cwd=boxes.root, env=env, capture_output=True, text=True, check=False, timeout=120
         )
