@@ -192,9 +192,9 @@ def _deploy_by_hand(project: Any, fee: int, owner: str = DEPLOYER) -> None:
     from eth_abi.abi import encode
 
     from pipeline.building import build_bundle
-    from pipeline.making import recipe
     from pipeline.manifest.project import load_project
     from pipeline.manifest.target import load_target
+    from pipeline.making import recipe
 
     loaded = load_project(project.root)
     bundle = build_bundle(recipe(loaded, [load_target(loaded, "local")])).bundle

@@ -19,6 +19,7 @@ from chains.errors import Resumable
 from pipeline.proposals.importing import import_signatures
 from pipeline.proposals.listing import list_proposals
 from pipeline.rollback.errors import StateAtRisk
+from pipeline.status.looking import look
 from pipeline.ui.plain import PlainUi
 from tests.support.boxes import BOX, CHECK, FOUNDRY, KINDS, Boxes, unit
 from tests.support.safes import ACCOUNTS, install, new_safe
@@ -61,6 +62,9 @@ def test_what_a_safe_owns_goes_back_by_a_proposal(small: Small) -> None:
         assert boxes.read("Beacon") == 2
         boxes.release(exit_code=2)
         assert "SHIP-U36" in boxes.said
+        (status,) = look(boxes.root, "local", PlainUi(StringIO())).targets
+        assert status.unfinished is not None
+        assert status.unfinished.resume == "ship rollback --chain local --execute"
         signed_by_the_second(boxes)
         assert boxes.back().transactions == 1
         assert [boxes.read(kind.title()) for kind in KINDS] == [1, 1, 1]
