@@ -66,6 +66,8 @@ class Envelope:
     state: str
     body: Any
     warnings: tuple[str, ...] = ()
+    rollback: Mapping[str, Any] | None = None
+    """Of a rollback (``pipeline.rollback``): what it takes back, what it returns to, and what was accepted with it."""
     family: ClassVar[str] = ""
 
     @property
@@ -86,6 +88,7 @@ class Envelope:
             "state": self.state,
             "family": self.family,
             **({"warnings": list(self.warnings)} if self.warnings else {}),
+            **({"rollback": dict(self.rollback)} if self.rollback is not None else {}),
             "body": self.body.to_json(),
         }
 
@@ -111,6 +114,7 @@ class Envelope:
             state=data["state"],
             body=cls.body_from(data["body"]),
             warnings=tuple(data.get("warnings", ())),
+            rollback=data.get("rollback"),
         )
 
 

@@ -86,6 +86,7 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
         "checks": proven.data["checks"],
         "cost": {"gas": gas, "wei": str(cost_wei), **({"reverted": reverted} if reverted else {})},
         **_adopted(seen, plan.digest),
+        **({"way": "rollback", **plan.rollback} if plan.rollback is not None else {}),
         **_sources(seen, proven),
         "journal": {"rows": proven.seq + 1},
         "ship": proven.data["ship"],

@@ -1,6 +1,6 @@
 """The pipeline, in order: the one place that shows what a release consists of.
 
-    preflight → build → gates → plan → approve → sign and deploy → verify → check → publish → record
+    preflight → build → gates → plan → way back → approve → sign and deploy → verify → check → publish → record
 
 A run that finds an accepted plan unfinished carries that plan on, with its own bundle; a run that finds nothing to do
 says so and sends nothing.
@@ -23,6 +23,7 @@ from pipeline.outcome import Outcome, UnitOutcome
 from pipeline.plan import Plan, load_plan
 from pipeline.publishing.naming import names_services
 from pipeline.reaching import Reached
+from pipeline.rollback.automatic import refuse_rollback_under_way, rolled_back_on_failure
 from pipeline.rotation.kind import is_rotation
 from pipeline.session import Session, open_session
 from pipeline.step import Runner, Skip
@@ -37,6 +38,7 @@ from pipeline.steps.preflight import Preflight
 from pipeline.steps.record import Record
 from pipeline.steps.safety import Safety, touches_proxies
 from pipeline.steps.verify import Verify
+from pipeline.steps.way_home import way_home
 from pipeline.ui.base import Ui
 
 __all__ = ["deploy"]
@@ -107,13 +109,16 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
             examined = run(Safety(session, bundle, plan))
             if examined.accepted or session.project.gates.layout is not None:
                 gates.append(examined.to_json(bundle.digest))
+        home = way_home(run, session, plan)
         run(Approve(session, plan, bundle, tuple(gates), options.yes, options.saved, options.approvals))
+        home.keep()  # design law 6: before anything is sent
     outcome.plan, outcome.bundle = plan.digest, bundle.digest
     # 6. Every transaction through the journal onto the chain.
     _send(session, plan, bundle, options, outcome, run)
     # 7. Our own proof of the bytes. 8. The project's checks. 9. Sources on explorers. 10. The record.
     proofs = run(Verify(session, plan))
-    checks = run(Check(session, plan))
+    with rolled_back_on_failure(session, plan, options, run):
+        checks = run(Check(session, plan))
     inner: tuple[str, ...] = ()
     if names_services(session.target):
         from pipeline.steps.publish import Publish  # start-up: not every target names a service
@@ -124,6 +129,7 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
 
 
 def _no_rotation(session: Session, plan: Plan) -> None:
+    refuse_rollback_under_way(session, plan)
     if is_rotation(plan):
         raise RotationUnderWay(
             f"a rotation of the key to {plan.body.handover} is under way on {session.target.name}",

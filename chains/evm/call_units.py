@@ -14,7 +14,7 @@ from chains.evm.planning import Layout
 from chains.evm.units import CallUnit, Ref, Unless
 from chains.rpc import RpcFault
 
-__all__ = ["TargetMissing", "call_digest", "lay_out_call"]
+__all__ = ["TargetMissing", "call_digest", "holds", "lay_out_call"]
 
 
 class TargetMissing(Refused):
@@ -39,14 +39,14 @@ def lay_out_call(layout: Layout, unit: CallUnit) -> None:
     before = layout.live.get(unit.name)
     if unit.unless is not None:
         with layout.readings.aside():
-            holds = _holds(layout, unit.unless, to, abi, owner)
+            done = holds(layout, unit.unless, to, abi, owner)
     elif before is not None and before.reads:
         with layout.readings.recalling(before.reads):
             recalled, _ = layout.calldata(unit.call, abi, owner)
-        holds = before.done == call_digest(to, unit.call.value_wei, recalled)
+        done = before.done == call_digest(to, unit.call.value_wei, recalled)
     else:
-        holds = before is not None and before.done == digest
-    if holds:
+        done = before is not None and before.done == digest
+    if done:
         layout.live[unit.name] = before or LiveUnit(unit.name)
         reason = f"`{unit.unless.signature}` already holds" if unit.unless else "done before"
         layout.planned.append(PlannedUnit(unit.name, "skip", reason, layout.live[unit.name].to_json()))
@@ -59,7 +59,7 @@ def lay_out_call(layout: Layout, unit: CallUnit) -> None:
     layout.planned.append(PlannedUnit(unit.name, "call", "not done yet", layout.live[unit.name].to_json()))
 
 
-def _holds(layout: Layout, unless: Unless, to: str, abi: Any, owner: str) -> bool:
+def holds(layout: Layout, unless: Unless, to: str, abi: Any, owner: str) -> bool:
     """Whether the condition is true on chain now. A contract this plan creates answers nothing yet."""
     function = find_function(unless.signature, abi, owner)
     values = layout.readings.fill_all(function.inputs, unless.args)

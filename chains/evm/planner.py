@@ -17,6 +17,7 @@ from chains.evm.calling import hand_over
 from chains.evm.checks import planned_check
 from chains.evm.contract_units import lay_out_contract
 from chains.evm.dag import library_units, order, reach
+from chains.evm.going_back import go_back, redirect
 from chains.evm.handover import Heir
 from chains.evm.live import LiveUnit
 from chains.evm.node import Node
@@ -79,6 +80,10 @@ def lay_out(
             lay_out_script(layout, unit, scripts)
         else:
             lay_out_contract(layout, unit)
+    for back in units.back:
+        go_back(layout, back)
+    for call, effect in units.redirects:
+        redirect(layout, call, effect)
     layout.add_due(None)
     if heir is not None:
         hand_over(layout, heir)

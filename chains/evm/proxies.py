@@ -21,6 +21,7 @@ __all__ = [
     "ProxyUnsupported",
     "encode_call",
     "expected_slots",
+    "has_function",
     "owns_admin",
     "upgrade_payload",
 ]
@@ -70,6 +71,11 @@ def owns_admin(abi: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a transparent proxy creates its own ProxyAdmin (OpenZeppelin 5: ``initialOwner`` in the constructor)."""
     inputs, _ = constructor_types(abi)
     return len(inputs) == 3 and inputs[1].name == "initialOwner"
+
+
+def has_function(code: bytes, function: str, types: Sequence[str]) -> bool:
+    """Whether runtime code answers to a function, judged by its dispatcher (PUSH4 and the selector). A guess: simulate it."""
+    return b"\x63" + selector(Function(function, tuple(AbiType.from_text(t) for t in types))) in code
 
 
 def _has(abi: Sequence[Mapping[str, Any]], name: str, inputs: Sequence[str]) -> bool:

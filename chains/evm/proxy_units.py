@@ -23,7 +23,7 @@ from chains.evm.proxies import (
 )
 from chains.evm.units import ContractUnit, Value
 
-__all__ = ["existing_proxy", "new_proxy"]
+__all__ = ["existing_proxy", "new_proxy", "not_drifted"]
 
 
 def new_proxy(layout: Layout, unit: ContractUnit, artifact: Artifact) -> tuple[Change, str]:
@@ -71,7 +71,7 @@ def new_proxy(layout: Layout, unit: ContractUnit, artifact: Artifact) -> tuple[C
 def existing_proxy(layout: Layout, unit: ContractUnit, artifact: Artifact, before: LiveUnit) -> tuple[Change, str]:
     assert before.address
     layout.still_there(unit.name, before.address)
-    _not_drifted(layout, unit, before)
+    not_drifted(layout, before)
     if before.implementation:
         layout.still_there(f"the implementation of {unit.name}", before.implementation)
     implementation, digest = _implementation(layout, unit, artifact)
@@ -120,14 +120,14 @@ def _implementation(layout: Layout, unit: ContractUnit, artifact: Artifact) -> t
     return address, digest
 
 
-def _not_drifted(layout: Layout, unit: ContractUnit, before: LiveUnit) -> None:
+def not_drifted(layout: Layout, before: LiveUnit) -> None:
     """The proxy's raw slots still say what was recorded (nobody upgraded it behind ``ship``'s back)."""
     assert before.address
     for name, slot, address in expected_slots(before):
         found = layout.node.slot(before.address, slot)
         if found[-20:] != address_bytes(address):
             raise LiveStateDrifted(
-                f"{unit.name} at {before.address} has {name} 0x{found[-20:].hex()}, recorded was {address}",
+                f"{before.name} at {before.address} has {name} 0x{found[-20:].hex()}, recorded was {address}",
                 remedy="Somebody changed it outside ship. `ship status` shows the difference; settle it before "
                 "deploying.",
             )
@@ -135,7 +135,7 @@ def _not_drifted(layout: Layout, unit: ContractUnit, before: LiveUnit) -> None:
         shown = layout.node.call(before.beacon, encode_call("implementation", [], []))
         if shown[-20:] != address_bytes(before.implementation):
             raise LiveStateDrifted(
-                f"the beacon of {unit.name} at {before.beacon} has implementation 0x{shown[-20:].hex()}, recorded was "
+                f"the beacon of {before.name} at {before.beacon} has implementation 0x{shown[-20:].hex()}, recorded was "
                 f"{before.implementation}",
                 remedy="Somebody changed it outside ship. Settle it before deploying.",
             )

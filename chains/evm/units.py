@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = [
     "DEPLOYER",
@@ -16,8 +16,10 @@ __all__ = [
     "Check",
     "ContractUnit",
     "EvmUnits",
+    "GoBack",
     "Proxy",
     "Read",
+    "Redirect",
     "Ref",
     "ScriptUnit",
     "Unless",
@@ -157,6 +159,38 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Redirect:
+    """``[rollback.redirect.NAME]``: a call that stands in for going back where a contract cannot change.
+
+    ``restores`` is the unit whose earlier contract is the one in use again when the call is made.
+    """
+
+    name: str
+    to: Value
+    call: Call
+    unless: Unless | None = None
+    authority: Value | None = None
+    restores: str | None = None
+
+
+@dataclass(frozen=True)
+class GoBack:
+    """A proxy, or its beacon, moved back to an implementation that lies on chain already.
+
+    ``effect`` is what changes in the unit's live state; ``needs_code`` are the addresses that must hold code for it.
+    """
+
+    unit: str
+    to: str
+    data: bytes
+    title: str
+    effect: Mapping[str, Any]
+    authority: Value | None = None
+    needs_code: tuple[str, ...] = ()
+    value_wei: int = 0
+
+
+@dataclass(frozen=True)
 class EvmUnits:
     """All EVM units of a project, in the order they stand in ``ship.toml``."""
 
@@ -166,3 +200,7 @@ class EvmUnits:
     scripts: tuple[ScriptUnit, ...] = ()
     handover: Value | None = None
     """``[handover]``: who the deployer's rights move to in the end."""
+    back: tuple[GoBack, ...] = ()
+    """A rollback: what goes back. A release has none."""
+    redirects: tuple[tuple[Redirect, Mapping[str, Any]], ...] = ()
+    """A rollback: the calls that stand in for going back, each with what it changes in the live state."""

@@ -23,6 +23,10 @@ COMMANDS = {
     "approve": ("pipeline.cli.approve_cmd", "Approve a saved plan: sign its digest as one of the target's approvers."),
     "review": ("pipeline.cli.review_cmd", "Recompute a review pack on your own machine, and say where it differs."),
     "deploy": ("pipeline.cli.deploy_cmd", "Release to a target: build, gates, plan, sign, deploy, verify, record."),
+    "rollback": (
+        "pipeline.cli.rollback_cmd",
+        "Show what going back to an earlier release would be; go back; rehearse it.",
+    ),
     "rpc-signer": (
         "pipeline.cli.rpc_signer_cmd",
         "Release, with forge sending the scripts' transactions and ship signing.",

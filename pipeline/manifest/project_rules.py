@@ -17,7 +17,15 @@ from pipeline.manifest.positions import Path
 from pipeline.manifest.program_rules import program_problems
 from pipeline.manifest.references import Scope, as_read, resolve
 from pipeline.manifest.signatures import parse_signature
-from pipeline.manifest.spec import CallSpec, CheckSpec, ContractSpec, FunctionSpec, ProjectSpec, UnlessSpec
+from pipeline.manifest.spec import (
+    CallSpec,
+    CheckSpec,
+    ContractSpec,
+    FunctionSpec,
+    ProjectSpec,
+    RedirectSpec,
+    UnlessSpec,
+)
 from pipeline.manifest.validation import Locate
 
 __all__ = ["check_problems", "open_scope", "project_problems"]
@@ -42,6 +50,7 @@ def project_problems(spec: ProjectSpec, locate: Locate) -> Iterator[ManifestInva
     yield from program_problems(spec, locate)
     for name, instruction in spec.program_calls.items():
         yield from _after(("calls", name), instruction.after, spec, locate)
+    yield from redirect_problems(spec, scope, locate)
 
 
 def _named(spec: ProjectSpec, kind: str) -> Iterable[str]:
@@ -165,6 +174,11 @@ def _pairs(unit: ContractSpec, path: Path, locate: Locate) -> Iterator[ManifestI
 
 def _call(name: str, unit: CallSpec, spec: ProjectSpec, scope: Scope, locate: Locate) -> Iterator[ManifestInvalid]:
     path: Path = ("calls", name)
+    yield from _called(unit, scope, path, locate)
+    yield from _after(path, unit.after, spec, locate)
+
+
+def _called(unit: CallSpec | RedirectSpec, scope: Scope, path: Path, locate: Locate) -> Iterator[ManifestInvalid]:
     yield from _unresolved(unit.to, scope, (*path, "to"), locate)
     if unit.authority is not None:
         yield from _unresolved(unit.authority, scope, (*path, "authority"), locate)
@@ -172,11 +186,27 @@ def _call(name: str, unit: CallSpec, spec: ProjectSpec, scope: Scope, locate: Lo
     if unit.unless is not None:
         yield from _function(unit.unless, scope, (*path, "unless"), locate)
         yield from _unresolved(unit.unless.equals, scope, (*path, "unless", "equals"), locate)
-    yield from _after(path, unit.after, spec, locate)
+
+
+def redirect_problems(spec: ProjectSpec, scope: Scope, locate: Locate) -> Iterator[ManifestInvalid]:
+    """The problems of ``[rollback.redirect]``."""
+    for name, unit in spec.rollback.redirect.items():
+        path: Path = ("rollback", "redirect", name)
+        yield from _called(unit, scope, path, locate)
+        if unit.restores is None:
+            continue
+        known = spec.contracts.get(unit.restores)
+        if known is None or known.proxy != "none":
+            plain = [n for n, contract in spec.contracts.items() if contract.proxy == "none"]
+            yield UnknownUnit(
+                f"{unit.restores} is no contract without a proxy.{did_you_mean(unit.restores, plain)}",
+                remedy="Name the contract that was replaced; what stands behind a proxy is moved back by its proxy.",
+                where=locate((*path, "restores")),
+            )
 
 
 def _function(
-    function: FunctionSpec | UnlessSpec | CallSpec | CheckSpec, scope: Scope, path: Path, locate: Locate
+    function: FunctionSpec | UnlessSpec | CallSpec | CheckSpec | RedirectSpec, scope: Scope, path: Path, locate: Locate
 ) -> Iterator[ManifestInvalid]:
     wanted, given = parse_signature(function.call).inputs, len(function.args)
     if wanted != given:

@@ -9,7 +9,7 @@ from chains.evm.units import EvmUnits, Read, Ref
 from pipeline.manifest.project import Project
 from pipeline.manifest.references import written
 from pipeline.manifest.target import Target
-from pipeline.manifest.units import evm_units
+from pipeline.manifest.units import evm_redirects, evm_units
 
 if TYPE_CHECKING:
     from chains.solana.units import SolanaUnits
@@ -24,6 +24,7 @@ def resolved(project: Project, target: Target, solana: SolanaUnits | None = None
     ``solana`` are the units of a Solana target, whose addresses depend on who signs. Raises what ``evm_units`` raises.
     """
     units = _units(evm_units(project, target)) if solana is None else _plain(solana)
+    redirects = [_plain(redirect) for redirect in evm_redirects(project, target)] if solana is None else []
     spec, chain = target.spec, target.chain
     return {
         "schema": 1,
@@ -42,6 +43,7 @@ def resolved(project: Project, target: Target, solana: SolanaUnits | None = None
         "build": target.units.spec.evm.model_dump(mode="json", by_alias=True),
         "gates": target.units.spec.gates.model_dump(mode="json", by_alias=True, exclude_none=True),
         "units": units,
+        **({"redirects": redirects} if redirects else {}),
         "policy": spec.policy.model_dump(mode="json", by_alias=True, exclude={"finality"}),
         **{
             key: given.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -38,6 +38,8 @@ __all__ = [
     "ProgramSpec",
     "ProjectSpec",
     "ProjectTable",
+    "RedirectSpec",
+    "RollbackSpec",
     "ScriptSpec",
     "SolanaSpec",
     "UnlessSpec",
@@ -203,6 +205,35 @@ class RolloutSpec(Spec):
     approve_between: bool = Field(default=False, description="Ask before each wave but the first.")
 
 
+class RedirectSpec(Spec):
+    """``[rollback.redirect.NAME]``: a call made by a rollback where a contract cannot change: a registry, a pause, a setting."""
+
+    to: Argument = Field(description='The contract called: "${contracts.NAME}" or an address.')
+    call: CallSignature = Field(description="The signature, without return types.")
+    args: tuple[Argument, ...] = Field(
+        default=(),
+        description='The arguments; "${contracts.NAME}" is the contract that is returned to.',
+    )
+    value: Amount = Field(default=0, description="What is sent along, in the native currency.")
+    unless: UnlessSpec | None = Field(default=None, description="A read that makes the call unnecessary.")
+    authority: Argument | None = Field(
+        None,
+        description="The Safe or timelock the call goes through, or the path [timelock, safe]; found by itself where that owns the contract.",
+    )
+    restores: Name | None = Field(
+        default=None, description="The replaced contract whose earlier instance is in use again after the call."
+    )
+
+
+class RollbackSpec(Spec):
+    """``[rollback]``: what ``ship rollback`` may do by itself, and what it does where no proxy can be moved back."""
+
+    automatic: bool = Field(default=False, description="Roll a target back by itself when its post-deploy checks fail.")
+    redirect: Mapping[Name, RedirectSpec] = Field(
+        default_factory=dict, description="Calls that stand in for going back, in their order."
+    )
+
+
 class ProjectSpec(Spec):
     """``ship.toml``, whole."""
 
@@ -222,6 +253,7 @@ class ProjectSpec(Spec):
         default_factory=dict, alias="checks", description="Reads after deploying."
     )
     rollout: RolloutSpec = Field(default_factory=RolloutSpec, description="The order of targets for deploy --all.")
+    rollback: RollbackSpec = Field(default_factory=RollbackSpec, description="How a release is taken back.")
     review: ReviewSpec = Field(default_factory=ReviewSpec, description="What a review pack may leave unexplained.")
 
     @property

@@ -6,17 +6,28 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chains.evm.hashing import keccak256
-from chains.evm.units import DEPLOYER, Call, CallUnit, Check, ContractUnit, EvmUnits, ScriptUnit, Unless, Value
+from chains.evm.units import (
+    DEPLOYER,
+    Call,
+    CallUnit,
+    Check,
+    ContractUnit,
+    EvmUnits,
+    Redirect,
+    ScriptUnit,
+    Unless,
+    Value,
+)
 from pipeline.manifest.errors import ManifestInvalid, NotOfThisChain, raise_all
 from pipeline.manifest.positions import Path
 from pipeline.manifest.project import Project
 from pipeline.manifest.references import Scope, as_read, resolve
-from pipeline.manifest.spec import CallSpec, CheckSpec, ContractSpec, FunctionSpec, UnlessSpec
+from pipeline.manifest.spec import CallSpec, CheckSpec, ContractSpec, FunctionSpec, RedirectSpec, UnlessSpec
 from pipeline.manifest.target import Target
 from pipeline.manifest.target_rules import full_scope
 from pipeline.manifest.validation import Locate
 
-__all__ = ["evm_units", "unit_problems", "wrong_family"]
+__all__ = ["evm_redirects", "evm_units", "unit_problems", "wrong_family"]
 
 
 def evm_units(project: Project, target: Target) -> EvmUnits:
@@ -28,6 +39,17 @@ def evm_units(project: Project, target: Target) -> EvmUnits:
     units, problems = _make(project, target)
     raise_all(problems)
     return units
+
+
+def evm_redirects(project: Project, target: Target) -> tuple[Redirect, ...]:
+    """``[rollback.redirect]`` on ``target``, in its order. Raises ``ManifestInvalid``."""
+    maker = _Maker(
+        full_scope(target.spec, target.chain, target.units, project.version, target.layers.where),
+        target.units.layers.where,
+    )
+    made = tuple(maker.redirect(name, unit) for name, unit in target.units.spec.rollback.redirect.items())
+    raise_all(maker.problems)
+    return made
 
 
 def unit_problems(project: Project, target: Target) -> list[ManifestInvalid]:
@@ -111,7 +133,18 @@ class _Maker:
             authority=None if unit.authority is None else self.value(unit.authority, (*path, "authority")),
         )
 
-    def call(self, function: FunctionSpec | CallSpec, path: Path) -> Call:
+    def redirect(self, name: str, unit: RedirectSpec) -> Redirect:
+        path: Path = ("rollback", "redirect", name)
+        return Redirect(
+            name=name,
+            to=self.value(unit.to, (*path, "to")),
+            call=self.call(unit, path),
+            unless=self.unless(unit.unless, (*path, "unless")) if unit.unless else None,
+            authority=None if unit.authority is None else self.value(unit.authority, (*path, "authority")),
+            restores=unit.restores,
+        )
+
+    def call(self, function: FunctionSpec | CallSpec | RedirectSpec, path: Path) -> Call:
         return Call(function.call, self.values(function.args, (*path, "args")), function.value)
 
     def unless(self, unless: UnlessSpec, path: Path) -> Unless:

@@ -136,4 +136,6 @@ def _unfinished(session: Session, plans: Mapping[str, Plan]) -> Unfinished | Non
     states = fold(session.rows, digest)
     stages = Counter(str(states[a.id].stage) if a.id in states else "planned" for a in plan.body.actions)
     resume = f"ship deploy --chain {session.target.name}"
+    if plan.rollback is not None:
+        resume = f"ship rollback --chain {session.target.name} --execute"
     return Unfinished(digest, plan.version, len(plan.body.actions), dict(sorted(stages.items())), resume)

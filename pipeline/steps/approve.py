@@ -43,6 +43,7 @@ class Approve:
     yes: bool
     saved: Path | None = None
     approvals: Path | None = None
+    yes_by: str = "--yes"
     title: str = "approving"
 
     def run(self) -> Approved:
@@ -74,7 +75,7 @@ class Approve:
 
     def _by(self) -> str:
         if self.yes:
-            return "--yes"
+            return self.yes_by
         if self.session.target.chain.local:
             return "local"
         answer = self.session.ui.confirm(f"Send this to {self.plan.target}?")

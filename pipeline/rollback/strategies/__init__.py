@@ -1,0 +1,1 @@
+"""How each kind of contract goes back: one module a kind."""
