@@ -20,6 +20,8 @@ def cached_bundle(project: Project, target: Target) -> Bundle | None:
     from pipeline.making import recipe, with_programs
 
     wanted = recipe(project, (target,))
+    if project.spec.programs and not wanted.wanted:
+        return with_programs(project, None, "prebuilt")
     for own_compilers in (True, False):  # ours, or those a project needed beyond ours
         try:
             workspace = open_workspace(wanted.root, wanted.build_folder, own_compilers=own_compilers)

@@ -12,7 +12,7 @@ from pipeline.gates.base import GateResult
 from pipeline.gates.runner import GatesFailed
 from pipeline.making import Made
 from pipeline.manifest.project import Project, load_project
-from pipeline.manifest.target import Target, list_targets, load_target
+from pipeline.manifest.target import Target, default_target, list_targets, load_target
 from pipeline.step import Runner
 from pipeline.steps.build import Build
 from pipeline.steps.gates import Judge
@@ -45,7 +45,7 @@ class Tested:
 
 def _targets(project: Project, name: str | None) -> tuple[Target, ...]:
     """The named target, or all: the bundle holds what any of them deploys."""
-    names = [name] if name is not None else list(list_targets(project)) or ["local"]
+    names = [name] if name is not None else list(list_targets(project)) or [default_target(project)]
     return tuple(load_target(project, each) for each in names)
 
 

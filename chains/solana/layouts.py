@@ -33,6 +33,7 @@ __all__ = [
     "parse_program",
     "parse_program_data",
     "program_data_address",
+    "whole_elf",
 ]
 
 LOADER = Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111")
@@ -89,6 +90,14 @@ class ProgramData:
     def holds(self, elf: bytes) -> bool:
         """Whether ``elf``, and nothing but zeros after it, is what runs."""
         return self.elf[: len(elf)] == elf and not any(self.elf[len(elf) :])
+
+
+def whole_elf(held: bytes) -> bytes:
+    """The ELF at the beginning of ``held``, without the room behind it: up to the last byte that is not zero, and to the end of its
+    section table, which may end in zeros (ELF-64, little-endian: e_shoff at 40, e_shentsize and e_shnum at 58)."""
+    table = int.from_bytes(held[40:48], "little")
+    end = table + int.from_bytes(held[58:60], "little") * int.from_bytes(held[60:62], "little")
+    return held[: max(len(held.rstrip(b"\0")), end if end <= len(held) else 0)]
 
 
 def elf_sha256(elf: bytes) -> str:

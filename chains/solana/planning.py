@@ -15,7 +15,7 @@ from chains.solana import chunks
 from chains.solana.checking import planned_check, stands
 from chains.solana.fees import LAMPORTS_PER_SIGNATURE, Budget, limit_from, price_from
 from chains.solana.idl import Idl
-from chains.solana.layouts import BUFFER_HEAD, elf_sha256, parse_program_data, program_data_address
+from chains.solana.layouts import BUFFER_HEAD, elf_sha256, parse_program_data, program_data_address, whole_elf
 from chains.solana.live import LiveProgram
 from chains.solana.plan import PlannedProgram, plan_program
 from chains.solana.release import PlannedUnit, SolanaAction, SolanaPlan, instruction_json
@@ -204,8 +204,7 @@ def _stage(draft: Drafting, unit: ProgramUnit) -> SolanaAction:
     key = str(program_data_address(Pubkey.from_string(unit.program)))
     account = draft.cluster.accounts([key], "confirmed")[key]
     assert account is not None  # it was just read
-    held = parse_program_data(account).elf
-    elf = held.rstrip(b"\0")
+    elf = whole_elf(parse_program_data(account).elf)
     draft.keep(Replaced(elf_sha256(elf), elf))
     payer = Pubkey.from_string(draft.payer)
     budget = Budget(limit_from(2_370), _price(draft))

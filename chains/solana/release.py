@@ -75,7 +75,6 @@ class SolanaPlan:
     estimate: Mapping[str, Any]
     observed: Mapping[str, Any]
     handover: str | None = None
-    rolls_back: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -89,7 +88,6 @@ class SolanaPlan:
             "estimate": dict(self.estimate),
             "observed": dict(self.observed),
             **({"handover": self.handover} if self.handover else {}),
-            **({"rolls_back": self.rolls_back} if self.rolls_back else {}),
         }
 
     @classmethod

@@ -70,12 +70,17 @@ def command(
         from pipeline.rollback.running import RollbackOptions, roll_back, show_rollback
 
         target = load_target(project, str(chain))
+        show, go = show_rollback, roll_back
+        if target.chain.kind == "solana":
+            from pipeline.programs.rollback.running import roll_back_programs, show_program_rollback
+
+            show, go = show_program_rollback, roll_back_programs
         if not execute:
-            shown = show_rollback(project, target, to, plan_file, ui)
+            shown = show(project, target, to, plan_file, ui)
             if as_json:
                 json_document(shown)
             return
-        done = roll_back(project, target, RollbackOptions(to, yes, password, accept, plan_file, approvals), ui)
+        done = go(project, target, RollbackOptions(to, yes, password, accept, plan_file, approvals), ui)
     if as_json:
         json_document(done.to_json(target.name))
         return

@@ -20,7 +20,7 @@ from pipeline.manifest.target_rules import target_problems
 from pipeline.manifest.target_spec import TargetSpec
 from pipeline.manifest.validation import validated
 
-__all__ = ["DIRECT_BUILTINS", "TARGETS_FOLDER", "Target", "list_targets", "load_target"]
+__all__ = ["DIRECT_BUILTINS", "TARGETS_FOLDER", "Target", "default_target", "list_targets", "load_target"]
 
 TARGETS_FOLDER = "manifests"
 DIRECT_BUILTINS = ("local", "solana-local")
@@ -54,6 +54,11 @@ def list_targets(project: Project) -> tuple[str, ...]:
     if not folder.is_dir():
         return ()
     return tuple(sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml")))
+
+
+def default_target(project: Project) -> str:
+    """The built-in target of a project without files of its own: the local chain of the family it has units for."""
+    return "solana-local" if project.spec.programs and not project.spec.contracts else "local"
 
 
 def load_target(project: Project, name: str) -> Target:

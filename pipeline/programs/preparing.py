@@ -100,14 +100,12 @@ def live_state(session: ProgramSession) -> str:
     return digest({"programs": live, "calls": done_calls(session.rows, bodies)})
 
 
-def envelope(
-    session: ProgramSession, body: SolanaPlan, *, bundle: str, inputs: str, version: str | None = None
-) -> ProgramPlan:
+def envelope(session: ProgramSession, body: SolanaPlan, *, bundle: str, inputs: str) -> ProgramPlan:
     """``body`` with what names its place and origin."""
     commit = current_commit(session.project.root)
     return ProgramPlan(
         project=session.project.name,
-        version=version or session.project.version,
+        version=session.project.version,
         target=session.target.name,
         commit=commit.id,
         dirty=commit.dirty,

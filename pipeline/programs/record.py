@@ -52,7 +52,7 @@ def derive_program_record(plan: ProgramPlan, bodies: Mapping[str, SolanaPlan], r
         "payer": body.payer,
         "approved_by": accepted.data["approved_by"],
         **({"approvals": accepted.data["approvals"]} if "approvals" in accepted.data else {}),
-        **({"way": "rollback", "rolls_back": body.rolls_back} if body.rolls_back else {}),
+        **({"way": "rollback", **_rolled(plan.rollback)} if plan.rollback else {}),
         "accepted_at": accepted.at,
         "proven_at": proven.at,
         "gates": accepted.data["gates"],
@@ -68,6 +68,10 @@ def derive_program_record(plan: ProgramPlan, bodies: Mapping[str, SolanaPlan], r
         "journal": {"rows": proven.seq + 1},
         "ship": proven.data["ship"],
     }
+
+
+def _rolled(rollback: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: rollback[key] for key in ("rolls_back", "returns_to")}
 
 
 def _units(

@@ -21,7 +21,7 @@ def second_look(plan: ProgramPlan, bundle: Bundle) -> None:
     for action in plan.body.actions:
         if action.kind == "call":
             _call(action, bundle)
-        elif action.kind in {"deploy", "upgrade"} and plan.body.rolls_back is None:
+        elif action.kind in {"deploy", "upgrade"} and plan.rollback is None:
             _bytes(action, bundle)
 
 

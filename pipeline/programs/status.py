@@ -98,6 +98,6 @@ def _unfinished(session: ProgramSession) -> Unfinished | None:
         "final" if state.final else "signed" if state.attempts or state.waves else "planned" for state in states
     )
     resume = f"ship deploy --chain {session.target.name}"
-    if plan.body.rolls_back:
+    if plan.rollback is not None:
         resume = f"ship rollback --chain {session.target.name} --execute"
     return Unfinished(digest, plan.version, len(states), dict(sorted(stages.items())), resume)

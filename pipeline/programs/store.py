@@ -68,7 +68,7 @@ def bytes_source(session: ProgramSession, plan: ProgramPlan) -> Callable[[Solana
 
 
 def _read(session: ProgramSession, plan: ProgramPlan, action: SolanaAction, wanted: str) -> bytes:
-    if action.kind != "stage" and plan.body.rolls_back is None:
+    if action.kind != "stage" and plan.rollback is None:
         elf = session.bundle(plan.bundle).program(action.unit, "so")
         if elf is not None and sha256(elf).hexdigest() == wanted:
             return elf
