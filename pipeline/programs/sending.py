@@ -83,4 +83,4 @@ class SendPrograms:
 
     def summary(self, result: int) -> str:
         actions = len(self.plan.body.actions)
-        return f"{result:,} transactions sent, {actions} action{'s' if actions != 1 else ''} final"
+        return f"{result:,} transaction{'s' if result != 1 else ''} sent, {actions} action{'s' if actions != 1 else ''} final"

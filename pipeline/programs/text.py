@@ -41,7 +41,9 @@ def render_program_plan(plan: ProgramPlan) -> str:
     lines += [f"  ! {warning}" for warning in plan.warnings]
     if body.actions:
         count = body.estimate["transactions"]
-        lines += ["", f"  {len(body.actions)} actions, {count:,} transactions:"]
+        actions = len(body.actions)
+        one = f"  {actions} action{'s' if actions != 1 else ''}, {count:,} transaction{'s' if count != 1 else ''}:"
+        lines += ["", one]
         for action in body.actions:
             lines += _action(action)
         lines += ["", *_costs(body)]
