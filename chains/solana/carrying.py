@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from chains.base import Clock, Journal, Progress
+from chains.solana.announcing import publication_of
 from chains.solana.calling import call_once
 from chains.solana.engine import Engine
 from chains.solana.errands import Errands
 from chains.solana.lifecycle import UnitState, fold
+from chains.solana.publication import Publishing
 from chains.solana.release import SolanaAction, SolanaPlan, instruction_from, job_of
 from chains.solana.rpc import Cluster
 from chains.solana.sending import Sending
@@ -61,7 +63,7 @@ class Carrier:
             case "authority" | "finalize" | "close":
                 self._errand(action)
             case "publish":
-                raise NotImplementedError(action.kind)
+                self._publish(action)
 
     def _program(self, action: SolanaAction) -> None:
         job = job_of(action, self.plan, self.digest, self.bytes_of(action))
@@ -70,6 +72,21 @@ class Carrier:
             engine.run()
         finally:
             self.sent += engine.sent
+
+    def _publish(self, action: SolanaAction) -> None:
+        publishing = Publishing(
+            self.cluster,
+            self.journal,
+            self.clock,
+            self.progress,
+            self.settings,
+            publication_of(action, self.digest),
+            self.signers,
+        )
+        try:
+            publishing.run()
+        finally:
+            self.sent += publishing.sent
 
     def _errand(self, action: SolanaAction) -> None:
         errands = Errands(

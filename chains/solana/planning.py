@@ -12,6 +12,7 @@ from solders.pubkey import Pubkey
 from chains.canonical import digest
 from chains.errors import Refused
 from chains.solana import chunks
+from chains.solana.announcing import Announced, announcements
 from chains.solana.checking import planned_check, stands
 from chains.solana.fees import LAMPORTS_PER_SIGNATURE, Budget, limit_from, price_from
 from chains.solana.idl import Idl
@@ -23,6 +24,7 @@ from chains.solana.rpc import Cluster
 from chains.solana.settings import Settings
 from chains.solana.transactions import compile_message, populate
 from chains.solana.units import CallUnit, ProgramUnit, SolanaUnits
+from chains.solana.verified.layout import Build
 
 __all__ = ["CostsTooMuch", "Drafting", "ProgramFiles", "Replaced", "plan_release"]
 
@@ -47,7 +49,9 @@ class ProgramFiles:
 
     elf: bytes
     idl: Mapping[str, Any] | None = None
+    idl_bytes: bytes | None = None
     security: bytes | None = None
+    build: Build | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,9 @@ class Drafting:
     price: int | None = None
     ids: dict[str, str] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
+    local: bool = False
+    """A local cluster may lack the programs that publications go through; what is left out stands in ``left_out``."""
+    left_out: list[str] = field(default_factory=list)
 
 
 def plan_release(draft: Drafting, units: SolanaUnits) -> SolanaPlan:
@@ -91,6 +98,8 @@ def plan_release(draft: Drafting, units: SolanaUnits) -> SolanaPlan:
         made, what = _program(draft, unit) if isinstance(unit, ProgramUnit) else _call(draft, unit)
         actions += made
         planned.append(what)
+    for unit in units.programs:
+        actions += _announced(draft, unit)
     checks = tuple(
         planned_check(check, draft.ids[check.program], draft.files(check.program).idl) for check in units.checks
     )
@@ -235,6 +244,31 @@ def _price(draft: Drafting) -> int:
         recent = draft.cluster.recent_fees([draft.payer])
         draft.price = price_from(recent, draft.settings.price_percentile, draft.settings.price_cap_micro_lamports)
     return draft.price
+
+
+def _announced(draft: Drafting, unit: ProgramUnit) -> list[SolanaAction]:
+    files = draft.files(unit.name)
+    what = Announced(
+        unit.name,
+        unit.program,
+        files.idl_bytes if unit.idl else None,
+        files.security if unit.security else None,
+        files.build,
+    )
+    made = list(
+        announcements(
+            draft.cluster,
+            what,
+            payer=draft.payer,
+            authority=draft.deployer,
+            settings=draft.settings,
+            deploys=unit.name in draft.changed,
+            optional=draft.local,
+            missing=draft.left_out,
+        )
+    )
+    draft.seconds += 13 * len(made)
+    return made
 
 
 # -- calls -------------------------------------------------------------------------------------------------------------

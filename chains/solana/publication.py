@@ -123,9 +123,10 @@ class Publishing:
     signers: Mapping[str, MessageSigner]
     _rents: dict[int, int] = field(default_factory=dict)
     _final_at: int = -1
+    sending: Sending = field(init=False)
+    writing: Writing | None = None
 
-    def run(self) -> UnitState:
-        """Until it is final. What can be refused is refused before anything is signed; all else leaves a resumable journal."""
+    def __post_init__(self) -> None:
         job = self.publication
         self.sending = Sending(
             self.cluster,
@@ -138,6 +139,15 @@ class Publishing:
             job.payer,
             self.signers,
         )
+
+    @property
+    def sent(self) -> int:
+        """Transactions handed to a node for the first time by this run."""
+        return self.sending.sent + (self.writing.count if self.writing else 0)
+
+    def run(self) -> UnitState:
+        """Until it is final. What can be refused is refused before anything is signed; all else leaves a resumable journal."""
+        job = self.publication
         if self.sending.state.final:
             return self.sending.state
         if self.sending.state.planned is not None:

@@ -7,9 +7,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from pipeline.manifest.fields import Argument, Name, Names, RelativePath, Spec
+from pipeline.manifest.fields import Argument, Name, Names, RelativePath, Spec, Url
 
-__all__ = ["BASE58", "Base58", "ProgramCallSpec", "ProgramCheckSpec", "ProgramSpec", "SolanaSpec", "of_program"]
+__all__ = [
+    "BASE58",
+    "Base58",
+    "ProgramCallSpec",
+    "ProgramCheckSpec",
+    "ProgramSpec",
+    "SolanaSpec",
+    "VerifiedBuildSpec",
+    "of_program",
+]
 
 BASE58 = r"^[1-9A-HJ-NP-Za-km-z]{32,44}$"
 Base58 = Annotated[str, Field(pattern=BASE58)]
@@ -25,6 +34,17 @@ class SolanaSpec(Spec):
         default="auto",
         description="How programs are built. auto: with anchor, else cargo-build-sbf, where the sources are Rust and the "
         "tool is on PATH; else target/deploy is taken as it is.",
+    )
+
+
+class VerifiedBuildSpec(Spec):
+    """``verified-build``: where anybody can build the program again, recorded on chain by the signer."""
+
+    repository: Url = Field(description="The URL of the git repository.")
+    args: tuple[str, ...] = Field(
+        default=(),
+        max_length=50,
+        description='Arguments of solana-verify beside repository and commit, as ["--library-name", "counter"].',
     )
 
 
@@ -67,6 +87,9 @@ class ProgramSpec(Spec):
     idl: bool = Field(default=True, description="Publish the IDL with the program.")
     security: RelativePath | None = Field(
         default=None, description="A security.txt as JSON, published with the program."
+    )
+    verified_build: VerifiedBuildSpec | None = Field(
+        default=None, description="Record on chain from which repository and commit the program is built."
     )
     after: Names = Field(default=(), description="Units that must be on chain before this program.")
 

@@ -25,6 +25,7 @@ def target_problems(
     """Every problem of the target by itself; whether it gives all parameters is seen when units are made."""
     yield from _hosts(spec, locate)
     yield from policy_problems(spec.policy, frozenset(units.spec.contracts), locate, chain.kind)
+    yield from _services(spec, chain, locate)
     if spec.signer is not None:
         yield from signer_problems(spec.signer, locate)
     for table in ("payer", "next-authority"):
@@ -44,6 +45,18 @@ def target_problems(
             resolve(value, scope, ("params", name), locate)
         except ManifestInvalid as problem:
             yield problem
+
+
+def _services(spec: TargetSpec, chain: ChainFacts, locate: Locate) -> Iterator[ManifestInvalid]:
+    """Explorers of the other family of chains would never be asked."""
+    wrong = ("etherscan", "sourcify", "blockscout") if chain.kind == "solana" else ("osec",)
+    for name in wrong:
+        if getattr(spec.verify, name) is not None:
+            yield Contradiction(
+                f"[verify] {name} is for {'EVM chains' if chain.kind == 'solana' else 'Solana'}.",
+                remedy="Remove it.",
+                where=locate(("verify", name)),
+            )
 
 
 def full_scope(spec: TargetSpec, chain: ChainFacts, units: Overridden, version: str, locate: Locate) -> Scope:
@@ -68,7 +81,7 @@ def _hosts(spec: TargetSpec, locate: Locate) -> Iterator[ManifestInvalid]:
     ]
     if spec.signer is not None and spec.signer.url:
         urls.append((("signer", "url"), spec.signer.url))
-    for name in ("etherscan", "sourcify", "blockscout"):
+    for name in ("etherscan", "sourcify", "blockscout", "osec"):
         explorer = getattr(spec.verify, name)
         if explorer is not None and explorer.url:
             urls.append((("verify", name, "url"), explorer.url))

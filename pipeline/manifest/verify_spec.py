@@ -71,6 +71,11 @@ class VerifySpec(Spec):
     etherscan: EtherscanSpec | None = Field(default=None, description="Etherscan, with its API key.")
     sourcify: Explorer | None = Field(default=None, description="Sourcify: true, false, or a table.")
     blockscout: Explorer | None = Field(default=None, description="Blockscout: true, false, or a table.")
+    osec: Explorer | None = Field(
+        default=None,
+        description="On Solana: have programs with `verified-build` built again by verify.osec.io (true), or another service of its "
+        "protocol ({ url = … }).",
+    )
     services: Mapping[Name, ServiceSpec] = Field(default_factory=dict, description="Further services, by name.")
     license: (
         Literal[

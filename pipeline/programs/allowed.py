@@ -11,6 +11,7 @@ from chains.solana.job import Job
 from chains.solana.layouts import LOADER, PROGRAM_BYTES, program_data_address
 from chains.solana.reading import Said, SaidInstruction
 from chains.solana.release import SolanaAction, SolanaPlan, job_of
+from pipeline.programs.allowed_publications import why_not_published
 
 __all__ = ["why_not"]
 
@@ -37,8 +38,10 @@ def why_not(
         return "it does nothing"
     if action.kind in _JOBS:
         return _job(real, job_of(action, plan, digest, bytes_of(action)), action, step)
-    if action.kind in {"call", "publish"}:
+    if action.kind == "call":
         return _exactly(real, action)
+    if action.kind == "publish":
+        return why_not_published(real, plan, digest, action)
     expected = _moved(action, plan)
     return _one_of_each(real, expected, 0)
 

@@ -11,6 +11,7 @@ from chains.errors import Refused
 from chains.solana.live import done_calls
 from chains.solana.planning import Drafting, ProgramFiles, Replaced, plan_release
 from chains.solana.release import SolanaPlan
+from chains.solana.verified.layout import Build
 from pipeline.approvals.required import refuse_expired
 from pipeline.bundle import Bundle
 from pipeline.git import current_commit
@@ -43,6 +44,12 @@ class NoPrograms(Refused):
     """SHIP-Q25: the project has nothing for a Solana target."""
 
     code = "SHIP-Q25"
+
+
+class BuildWithoutCommit(Refused):
+    """SHIP-Q26: a build is to be recorded, and no commit gives it."""
+
+    code = "SHIP-Q26"
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,9 @@ def live_state(session: ProgramSession) -> str:
     return digest({"programs": live, "calls": done_calls(session.rows, bodies)})
 
 
-def envelope(session: ProgramSession, body: SolanaPlan, *, bundle: str, inputs: str) -> ProgramPlan:
+def envelope(
+    session: ProgramSession, body: SolanaPlan, *, bundle: str, inputs: str, warnings: tuple[str, ...] = ()
+) -> ProgramPlan:
     """``body`` with what names its place and origin."""
     commit = current_commit(session.project.root)
     return ProgramPlan(
@@ -113,6 +122,7 @@ def envelope(session: ProgramSession, body: SolanaPlan, *, bundle: str, inputs: 
         inputs=inputs,
         state=live_state(session),
         body=body,
+        warnings=warnings,
     )
 
 
@@ -125,8 +135,13 @@ def make_program_plan(session: ProgramSession, bundle: Bundle, ready: ProgramRea
 
     def files(name: str) -> ProgramFiles:
         idl = idls.get(name)
-        security = bundle.program(name, "security.json")
-        return ProgramFiles(bundle.program(name, "so") or b"", idl.body if idl else None, security)
+        return ProgramFiles(
+            elf=bundle.program(name, "so") or b"",
+            idl=idl.body if idl else None,
+            idl_bytes=bundle.program(name, "idl.json"),
+            security=bundle.program(name, "security.json"),
+            build=_build(session, name),
+        )
 
     def keep(replaced: Replaced) -> None:
         keep_bytes(session, replaced.elf)
@@ -142,10 +157,29 @@ def make_program_plan(session: ProgramSession, bundle: Bundle, ready: ProgramRea
         chain=chain_of(session),
         max_lamports=session.target.spec.policy.max_lamports,
         keep=keep,
+        local=session.target.chain.local,
     )
     body = plan_release(draft, units)
     inputs = digest(resolved(session.project, session.target, units))
-    return envelope(session, body, bundle=bundle.digest, inputs=inputs)
+    return envelope(session, body, bundle=bundle.digest, inputs=inputs, warnings=tuple(draft.left_out))
+
+
+def _build(session: ProgramSession, name: str) -> Build | None:
+    """Where the program is built from, by the project's own commit. Raises ``BuildWithoutCommit``."""
+    spec = session.target.units.spec.programs[name].verified_build
+    if spec is None:
+        return None
+    commit = current_commit(session.project.root)
+    if session.target.chain.local and (commit.id is None or commit.dirty):
+        session.ui.note(f"the build of {name} is not recorded: the work tree is no clean commit")
+        return None
+    if commit.id is None or commit.dirty:
+        state = "differs from its commit" if commit.id else "is in no git repository"
+        raise BuildWithoutCommit(
+            f"{name} is to be recorded as built from {spec.repository}, and the work tree {state}",
+            remedy="Release from a clean commit: nobody could build the record again.",
+        )
+    return Build(spec.repository, commit.id, spec.args)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from pipeline.programs.plan import ProgramPlan
 from pipeline.programs.proving import ProgramProof
 from pipeline.programs.session import ProgramSession
 from pipeline.programs.spent import spent_lamports
+from pipeline.publishing.verdicts import newest_verdicts
 from pipeline.record import KIND, SCHEMA, load_record, write_record
 from pipeline.steps.record import Recorded
 
@@ -64,10 +65,19 @@ def derive_program_record(plan: ProgramPlan, bodies: Mapping[str, SolanaPlan], r
             "lamports": str(spent_lamports(seen, plan.digest)),
             "rent_lamports": str(body.estimate["rent_lamports"]),
         },
+        **_builds(seen, plan),
         "rollback": _ways_back(body, bodies, seen),
         "journal": {"rows": proven.seq + 1},
         "ship": proven.data["ship"],
     }
+
+
+def _builds(rows: Sequence[Row], plan: ProgramPlan) -> dict[str, Any]:
+    """What a service showed of recorded builds when the record was made; nothing where none was asked."""
+    programs = {str(unit.after.get("address")) for unit in plan.body.units}
+    keys = ("service", "what", "address", "of", "verdict", "reason", "url")
+    shown = [{k: data[k] for k in keys} for data in newest_verdicts(rows).values() if data["address"] in programs]
+    return {"sources": shown} if shown else {}
 
 
 def _rolled(rollback: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pipeline.outcome import Outcome, UnitOutcome
 from pipeline.programs.plan import ProgramPlan, load_program_plan
 from pipeline.programs.preparing import ProgramPlanning, ProgramPreflight
 from pipeline.programs.proving import CheckPrograms, VerifyPrograms
+from pipeline.programs.publishing import PublishBuilds, names_build_service
 from pipeline.programs.record import RecordPrograms
 from pipeline.programs.sending import SendPrograms
 from pipeline.programs.session import ProgramSession, open_program_session
@@ -81,6 +82,8 @@ def finish(
         run.skip(SendPrograms.title, Skip("nothing to send"))
     proofs = run(VerifyPrograms(session, plan))
     checks = run(CheckPrograms(session, plan, bundle))
+    if names_build_service(session):
+        run(PublishBuilds(session, plan, options.buckets))
     recorded = run(RecordPrograms(session, plan, proofs, checks))
     outcome.record = str(recorded.path.relative_to(session.project.root))
 

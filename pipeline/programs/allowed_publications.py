@@ -1,0 +1,61 @@
+"""What an approved publication allows a message to say: its own program on its own accounts, and no bytes but the plan's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chains.solana.announcing import publication_of
+from chains.solana.reading import SaidInstruction
+from chains.solana.release import SolanaAction, SolanaPlan
+from chains.solana.verified.record import BuildRecord
+
+__all__ = ["why_not_published"]
+
+_SYSTEM = "11111111111111111111111111111111"
+_SYSVARS = {"SysvarRent111111111111111111111111111111111", "SysvarC1ock11111111111111111111111111111111"}
+_LOADER = "BPFLoaderUpgradeab1e11111111111111111111111"
+_HEAD = 64
+"""What a publication's instruction may hold before the content: its number, a seed, an offset, encodings, lengths."""
+_PROGRAMS = {
+    "metadata": "ProgM6JCCvbYkfKqJYHePx4xxSUSqJp7rh8Lyv7nk7S",
+    "build": "verifycLy8mB96wd9wqq3WDXQwM4oU6r42Th37Db9fC",
+}
+
+
+def why_not_published(
+    real: Sequence[SaidInstruction], plan: SolanaPlan, digest: str, action: SolanaAction
+) -> str | None:
+    """Why the message is no part of the publication; ``None``: it is."""
+    publication = publication_of(action, digest)
+    service = _PROGRAMS.get(action.details["what"], action.details["program"])
+    own = {*publication.keys, plan.payer, plan.deployer, action.details["program"]}
+    readable = own | {_SYSTEM, _LOADER, service, *_SYSVARS}
+    most = max(action.rent_lamports, 0) + action.borrowed_lamports
+    paid = 0
+    for one in real:
+        touched = {key for key, _, _ in one.accounts}
+        if one.program == _SYSTEM:
+            fields = one.fields
+            paid += int(fields.get("lamports", 0))
+            target = fields.get("to") or fields.get("account")
+            if target not in own or fields.get("from", plan.payer) != plan.payer:
+                return f"{one.name} is about {target}, which is no account of this publication"
+            if fields.get("owner", service) != service:
+                return f"{one.name} gives an account to {fields['owner']}"
+        elif one.program != service:
+            return f"it calls {one.program}"
+        elif touched - readable:
+            return f"it touches {', '.join(sorted(touched - readable))}"
+        elif not _says_only(one.data, publication, action.details["what"]):
+            return "it holds bytes that are not the plan's"
+    # Rent is asked again when it is signed; what the plan did not foresee would be more than it.
+    return None if paid <= most else f"it takes {paid} lamports, the plan at most {most}"
+
+
+def _says_only(data: bytes, publication: object, what: str) -> bool:
+    if what == "build":
+        assert isinstance(publication, BuildRecord)
+        # The slot of the deployment, the last eight bytes, is known only afterwards.
+        return len(data) == 8 or data[8:-8] == publication.build.borsh(0)[:-8]
+    content: bytes = publication.content  # type: ignore[attr-defined]
+    return any(data[start:] in content for start in range(min(len(data), _HEAD) + 1))
