@@ -14,7 +14,7 @@ from chains.canonical import pretty, sha256_hex
 from chains.evm.artifacts import Artifact, ByteRange
 from chains.evm.sources import SourceAmbiguous, SourceUnknown
 from pipeline.artifact_json import artifact_from_json, artifact_to_json
-from pipeline.bundle import Bundle, BundleDamaged, BundleMissing, load_bundle, write_bundle
+from pipeline.bundle import Bundle, BundleDamaged, BundleMissing, add_programs, load_bundle, write_bundle
 
 STANDARD = b'{"language":"Solidity"}'
 ARTIFACT = Artifact(
@@ -144,15 +144,22 @@ def test_a_bundle_that_names_files_outside_itself_is_refused(tmp_path: Path, nam
         load_bundle(tmp_path, sha256_hex(manifest))
 
 
-def test_programs_have_their_place(tmp_path: Path) -> None:
-    with_program = write_bundle(
-        tmp_path,
-        project="acme",
-        toolchain={},
-        artifacts=[],
-        programs={"counter": {"so": b"\x7fELF", "idl.json": b"{}"}},
-    )
-    assert with_program.manifest["programs"] == {
-        "counter": {"so": "programs/counter.so", "idl.json": "programs/counter.idl.json"}
-    }
-    assert with_program.read("programs/counter.so") == b"\x7fELF"
+def test_programs_stand_beside_the_contracts(tmp_path: Path) -> None:
+    files = {"so": b"\x7fELF", "idl.json": b"{}"}
+    contracts = bundle(tmp_path)
+    both = add_programs(tmp_path, contracts, project="acme", built_by="prebuilt", programs={"counter": files})
+    assert both.programs == ("counter",)
+    assert both.program("counter", "so") == b"\x7fELF"
+    assert both.program("counter", "security.json") is None
+    assert both.artifact(ARTIFACT.source) == contracts.artifact(ARTIFACT.source)
+    assert both.manifest["compiled"] == contracts.digest
+    again = add_programs(tmp_path, contracts, project="acme", built_by="prebuilt", programs={"counter": files})
+    assert again.digest == both.digest
+    other = {**files, "so": b"\x7fELF\0"}
+    assert add_programs(tmp_path, contracts, project="acme", built_by="prebuilt", programs={"counter": other}) != both
+
+
+def test_programs_need_no_contracts(tmp_path: Path) -> None:
+    alone = add_programs(tmp_path, None, project="acme", built_by="prebuilt", programs={"counter": {"so": b"\x7fELF"}})
+    assert alone.sources == ()
+    assert alone.program("counter", "so") == b"\x7fELF"

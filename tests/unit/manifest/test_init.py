@@ -113,7 +113,7 @@ def test_an_anchor_workspace_beside_it(foundry: Path) -> None:
     init_project(foundry)
     project = load_project(foundry)
     assert (project.name, project.version) == ("acme-vault", "2.0.0")
-    assert project.solana_root == foundry / "anchor"
+    assert project.solana.root == "anchor"
     assert load_target(project, "solana-local").chain.kind == "solana"
 
 
