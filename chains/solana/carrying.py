@@ -16,6 +16,7 @@ from chains.solana.release import SolanaAction, SolanaPlan, instruction_from, jo
 from chains.solana.rpc import Cluster
 from chains.solana.sending import Sending
 from chains.solana.settings import Settings
+from chains.solana.squads.releasing import carry_proposal
 from chains.solana.transactions import MessageSigner
 
 __all__ = ["Carrier"]
@@ -67,6 +68,14 @@ class Carrier:
 
     def _program(self, action: SolanaAction) -> None:
         job = job_of(action, self.plan, self.digest, self.bytes_of(action))
+        if "squads" in action.details:
+            given = (self.cluster, self.journal, self.clock, self.progress, self.settings, action, job, self.signers)
+            before = len(self.journal.rows)
+            try:
+                carry_proposal(*given)
+            finally:
+                self.sent += _signed_since(self.journal, before)
+            return
         engine = Engine(self.cluster, self.journal, self.clock, self.progress, self.settings, job, self.signers)
         try:
             engine.run()
@@ -123,3 +132,9 @@ class Carrier:
             self.plan.payer,
             self.signers,
         )
+
+
+def _signed_since(journal: Journal, before: int) -> int:
+    """Transactions that were signed by this run: each was handed to a node."""
+    rows = journal.rows[before:]
+    return sum(len(r.data["writes"]) if r.kind == "sol.writing" else r.kind == "sol.signed" for r in rows)

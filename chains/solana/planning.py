@@ -22,6 +22,7 @@ from chains.solana.plan import PlannedProgram, plan_program
 from chains.solana.release import PlannedUnit, SolanaAction, SolanaPlan, instruction_json
 from chains.solana.rpc import Cluster
 from chains.solana.settings import Settings
+from chains.solana.squads.releasing import SquadsAuthority, with_proposals
 from chains.solana.transactions import compile_message, populate
 from chains.solana.units import CallUnit, ProgramUnit, SolanaUnits
 from chains.solana.verified.layout import Build
@@ -81,6 +82,7 @@ class Drafting:
     price: int | None = None
     ids: dict[str, str] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
+    squads: SquadsAuthority | None = None
     local: bool = False
     """A local cluster may lack the programs that publications go through; what is left out stands in ``left_out``."""
     left_out: list[str] = field(default_factory=list)
@@ -100,6 +102,8 @@ def plan_release(draft: Drafting, units: SolanaUnits) -> SolanaPlan:
         planned.append(what)
     for unit in units.programs:
         actions += _announced(draft, unit)
+    if draft.squads is not None:
+        actions = with_proposals(cluster, actions, draft.squads, draft.left_out)
     checks = tuple(
         planned_check(check, draft.ids[check.program], draft.files(check.program).idl) for check in units.checks
     )

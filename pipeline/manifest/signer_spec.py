@@ -43,6 +43,12 @@ class SignerSpec(Spec):
         description="The backend's name of the key: an alias, ARN or id (aws-kms), a resource name (gcp-kms), NAME or "
         "NAME/VERSION (azure-kv, vault), a label or id:HEX (pkcs11).",
     )
+    multisig: str | None = Field(
+        default=None,
+        pattern=r"^[1-9A-HJ-NP-Za-km-z]{32,44}$",
+        description="squads: the multisig whose vault is the programs' upgrade authority; [payer] is the member that proposes.",
+    )
+    vault_index: int | None = Field(default=None, ge=0, le=255, description="squads: which of its vaults (0).")
     file: KeystorePath | None = Field(
         default=None, description="keystore: the keyfile, a path in the project, ~/…, or env:NAME."
     )
@@ -100,7 +106,7 @@ BACKEND_KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "remote": (frozenset({"url"}), frozenset({"token"})),
     "offline": (frozenset(), frozenset()),
     "safe": (frozenset(), frozenset()),
-    "squads": (frozenset(), frozenset()),
+    "squads": (frozenset({"multisig"}), frozenset({"vault_index"})),
 }
 """What each backend needs, and what else it takes. ``address`` and ``public_key`` go with all."""
 

@@ -28,6 +28,12 @@ def target_problems(
     yield from _services(spec, chain, locate)
     if spec.signer is not None:
         yield from signer_problems(spec.signer, locate)
+    if spec.signer is not None and spec.signer.backend == "squads" and spec.payer is None:
+        yield Contradiction(
+            "A vault signs nothing by itself: a member of the multisig proposes, and pays.",
+            remedy="Give that member's key under [payer].",
+            where=locate(("signer", "backend")),
+        )
     for table in ("payer", "next-authority"):
         signer = getattr(spec, table.replace("-", "_"))
         if signer is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from solders.pubkey import Pubkey
@@ -10,7 +10,8 @@ from solders.pubkey import Pubkey
 from chains.solana.job import Job
 from chains.solana.layouts import LOADER, PROGRAM_BYTES, program_data_address
 from chains.solana.reading import Said, SaidInstruction
-from chains.solana.release import SolanaAction, SolanaPlan, job_of
+from chains.solana.release import SolanaAction, SolanaPlan, instruction_json, job_of
+from chains.solana.squads.releasing import wanted_of
 from pipeline.programs.allowed_publications import why_not_published
 
 __all__ = ["why_not"]
@@ -39,7 +40,7 @@ def why_not(
     if action.kind in _JOBS:
         return _job(real, job_of(action, plan, digest, bytes_of(action)), action, step)
     if action.kind == "call":
-        return _exactly(real, action)
+        return _exactly(real, [action.details["instruction"]])
     if action.kind == "publish":
         return why_not_published(real, plan, digest, action)
     expected = _moved(action, plan)
@@ -58,6 +59,12 @@ def _signers(plan: SolanaPlan, action: SolanaAction, step: str) -> set[str]:
 def _job(real: list[SaidInstruction], job: Job, action: SolanaAction, step: str) -> str | None:
     if step == "write":
         return _write(real, job)
+    verb, _, number = step.partition(" ")
+    if "squads" in action.details and verb in {"propose", "open"} and number.isdigit():
+        made = wanted_of(action, job).made(int(number))
+        return _exactly(real, [instruction_json(one) for one in (made if verb == "propose" else made[1:])])
+    if "squads" in action.details and step == action.kind:
+        return "the vault upgrades, by a proposal"
     expected = dict(_steps(job)).get(step)
     if expected is None:
         return f"{step} is no step of it"
@@ -131,9 +138,8 @@ def _one_of_each(real: list[SaidInstruction], expected: Expected, rent_lamports:
     return None
 
 
-def _exactly(real: list[SaidInstruction], action: SolanaAction) -> str | None:
+def _exactly(real: list[SaidInstruction], listed: Sequence[Mapping[str, Any]]) -> str | None:
     """The plan's own instructions, every account and byte of them."""
-    listed = action.details.get("instructions") or [action.details["instruction"]]
     wanted = {(i["program"], tuple(m["key"] for m in i["accounts"]), bytes.fromhex(i["data"])) for i in listed}
     # Which of them sign and are written follows from the message's header; who signs at all was held above.
     if any((one.program, tuple(key for key, _, _ in one.accounts), one.data) not in wanted for one in real):

@@ -8,6 +8,7 @@ from pathlib import Path
 from solders.pubkey import Pubkey
 
 from chains.errors import Refused, Where
+from chains.solana.squads.releasing import SquadsAuthority
 from chains.solana.workspace import KeypairUnusable, keypair
 from pipeline.manifest.program_units import program_paths
 from pipeline.manifest.target import Target
@@ -19,7 +20,7 @@ from pipeline.signing.context import PasswordSource
 from pipeline.signing.ed25519 import LocalEd25519
 from pipeline.signing.opening import open_message_backend, signer_public_key
 
-__all__ = ["deployer_and_payer", "open_keys"]
+__all__ = ["deployer_and_payer", "open_keys", "squads_of"]
 
 
 class OtherKey(Refused):
@@ -30,8 +31,19 @@ class OtherKey(Refused):
 
 def deployer_and_payer(target: Target, root: Path) -> tuple[str, str]:
     """Their addresses, without opening a key where that can be known."""
-    deployer = signer_public_key(target, root)
-    return deployer, signer_public_key(target, root, "payer") if target.spec.payer else deployer
+    payer = signer_public_key(target, root, "payer") if target.spec.payer else None
+    squads = squads_of(target, payer) if payer is not None else None
+    deployer = squads.vault if squads else signer_public_key(target, root)
+    return deployer, payer or deployer
+
+
+def squads_of(target: Target, member: str) -> SquadsAuthority | None:
+    """The vault that a ``squads`` signer names; ``None`` for a key."""
+    signer = target.spec.signer
+    if signer is None or signer.backend != "squads":
+        return None
+    assert signer.multisig is not None  # the manifest's own rule
+    return SquadsAuthority(signer.multisig, signer.vault_index or 0, member)
 
 
 def open_keys(
@@ -52,7 +64,8 @@ def open_keys(
             )
         found[address] = backend
 
-    take("signer", body.deployer)
+    if squads_of(target, body.payer) is None:
+        take("signer", body.deployer)
     if body.payer != body.deployer:
         take("payer", body.payer)
     for action in body.actions:

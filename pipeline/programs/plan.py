@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from chains.solana.release import SolanaPlan
+from chains.solana.release import SolanaAction, SolanaPlan
 from pipeline.plan import Envelope, PlanStale, read_plan
 
 __all__ = ["ProgramPlan", "load_program_plan", "refuse_stale_program_plan"]
@@ -56,4 +56,15 @@ def refuse_stale_program_plan(saved: ProgramPlan, now: ProgramPlan) -> None:
 
 
 def _intent(plan: ProgramPlan) -> list[dict[str, Any]]:
-    return [{**action.to_json(), "fee_lamports": None, "transactions": None} for action in plan.body.actions]
+    """Everything about the actions that a person approves: not the prices of now, nor how far the multisig's counter is."""
+    return [
+        {**action.to_json(), "fee_lamports": None, "transactions": None, "details": _told(action)}
+        for action in plan.body.actions
+    ]
+
+
+def _told(action: SolanaAction) -> dict[str, Any]:
+    details = dict(action.details)
+    if "squads" in details:
+        details["squads"] = {**details["squads"], "since": None}
+    return details

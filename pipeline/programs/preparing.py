@@ -17,7 +17,7 @@ from pipeline.bundle import Bundle
 from pipeline.git import current_commit
 from pipeline.manifest.program_units import program_ids, solana_units
 from pipeline.manifest.resolved import resolved
-from pipeline.programs.keys import deployer_and_payer
+from pipeline.programs.keys import deployer_and_payer, squads_of
 from pipeline.programs.plan import ProgramPlan, load_program_plan, refuse_stale_program_plan
 from pipeline.programs.session import ProgramSession, idls_of
 from pipeline.programs.store import keep_bytes
@@ -157,6 +157,7 @@ def make_program_plan(session: ProgramSession, bundle: Bundle, ready: ProgramRea
         chain=chain_of(session),
         max_lamports=session.target.spec.policy.max_lamports,
         keep=keep,
+        squads=squads_of(session.target, ready.payer),
         local=session.target.chain.local,
     )
     body = plan_release(draft, units)

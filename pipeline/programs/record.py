@@ -65,11 +65,28 @@ def derive_program_record(plan: ProgramPlan, bodies: Mapping[str, SolanaPlan], r
             "lamports": str(spent_lamports(seen, plan.digest)),
             "rent_lamports": str(body.estimate["rent_lamports"]),
         },
+        **_proposals(seen, plan),
         **_builds(seen, plan),
         "rollback": _ways_back(body, bodies, seen),
         "journal": {"rows": proven.seq + 1},
         "ship": proven.data["ship"],
     }
+
+
+def _proposals(rows: Sequence[Row], plan: ProgramPlan) -> dict[str, Any]:
+    """What a multisig's members decided, as it was seen on chain."""
+    made = [row.data for row in rows if row.kind == "sol.proposed" and row.data["plan"] == plan.digest]
+    decided = {r.data["unit"]: r.data for r in rows if r.kind == "sol.decided" and r.data["plan"] == plan.digest}
+    own = {"plan", "unit"}
+    listed = [
+        {
+            "unit": data["unit"],
+            **{k: v for k, v in data.items() if k not in own},
+            **{k: v for k, v in decided.get(data["unit"], {}).items() if k not in {*own, "index"}},
+        }
+        for data in made
+    ]
+    return {"proposals": listed} if listed else {}
 
 
 def _builds(rows: Sequence[Row], plan: ProgramPlan) -> dict[str, Any]:

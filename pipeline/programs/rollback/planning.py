@@ -15,8 +15,10 @@ from chains.solana.layouts import elf_sha256, parse_buffer, program_data_address
 from chains.solana.live import LiveProgram, staged_buffers
 from chains.solana.plan import plan_program
 from chains.solana.release import PlannedUnit, SolanaAction, SolanaPlan, job_of
+from chains.solana.squads.releasing import with_proposals
 from pipeline.bundle import BundleMissing
 from pipeline.manifest.resolved import resolved
+from pipeline.programs.keys import squads_of
 from pipeline.programs.plan import ProgramPlan
 from pipeline.programs.preparing import chain_of, live_state
 from pipeline.programs.rollback.course import ProgramCourse
@@ -131,7 +133,9 @@ def _plan(
 ) -> ProgramPlan:
     then = course.returns_to
     assert then is not None
-    actions = tuple(way.action for way in ways)
+    squads = squads_of(session.target, payer)
+    plain = [way.action for way in ways]
+    actions = tuple(with_proposals(session.cluster, plain, squads, []) if squads else plain)
     risks, accepted = state_risks(session, course, ways)
     height = session.cluster.height("confirmed")
     body = SolanaPlan(
