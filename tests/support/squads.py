@@ -81,9 +81,16 @@ class Squad:
 
     @classmethod
     def of(
-        cls, node: SolanaNode, *, masks: Sequence[int] = (ALL, ALL, ALL), threshold: int = 2, time_lock_s: int = 0
+        cls,
+        node: SolanaNode,
+        *,
+        masks: Sequence[int] = (ALL, ALL, ALL),
+        threshold: int = 2,
+        time_lock_s: int = 0,
+        first: LocalKey | None = None,
     ) -> Squad:
-        squad = cls(node, [LocalKey(Keypair()) for _ in masks], list(masks), threshold, time_lock_s, node.funded())
+        members = [first or LocalKey(Keypair()), *(LocalKey(Keypair()) for _ in masks[1:])]
+        squad = cls(node, members, list(masks), threshold, time_lock_s, node.funded())
         squad.put(str(SQUADS), _OLD_LOADER, FAKE.read_bytes(), executable=True)
         squad.put_multisig(0, 0)
         node.advance(33)

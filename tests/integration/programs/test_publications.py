@@ -53,8 +53,10 @@ def test_idl_security_and_build_are_released_with_the_program(node: SolanaNode, 
 
         cluster = Cluster(Rpc([Endpoint(node.url)]))
         idl, security = read_metadata(cluster, PROGRAM, "idl"), read_metadata(cluster, PROGRAM, "security")
-        assert idl and idl.document == (COUNTER / "target/idl/counter.json").read_bytes()
-        assert security and security.document == (project.root / "security.json").read_bytes()
+        assert idl
+        assert idl.document == (COUNTER / "target/idl/counter.json").read_bytes()
+        assert security
+        assert security.document == (project.root / "security.json").read_bytes()
         build = read_build(cluster, PROGRAM, DEVELOPMENT)
         assert build
         assert build.fields[:2] == (REPOSITORY, first)
@@ -67,7 +69,8 @@ def test_idl_security_and_build_are_released_with_the_program(node: SolanaNode, 
         upgraded = project.deploy()
         assert upgraded.record, project.said
         idl, build = read_metadata(cluster, PROGRAM, "idl"), read_build(cluster, PROGRAM, DEVELOPMENT)
-        assert idl and idl.document == (COUNTER / "next/idl/counter.json").read_bytes()
+        assert idl
+        assert idl.document == (COUNTER / "next/idl/counter.json").read_bytes()
         assert build
         assert build.fields[1] == second
         assert project.deploy().sent == 0
