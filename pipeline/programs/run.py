@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from chains.base import Clock
+from chains.errors import ShipError
 from chains.solana.lifecycle import UnitState, fold
 from pipeline.bundle import Bundle
 from pipeline.manifest.project import Project
@@ -17,16 +18,20 @@ from pipeline.manifest.target import Target
 from pipeline.options import DeployOptions
 from pipeline.outcome import Outcome, UnitOutcome
 from pipeline.programs.plan import ProgramPlan, load_program_plan
-from pipeline.programs.preparing import ProgramPlanning, ProgramPreflight
+from pipeline.programs.preparing import ProgramPlanning, ProgramPreflight, ProgramReady
 from pipeline.programs.proving import CheckPrograms, VerifyPrograms
 from pipeline.programs.publishing import PublishBuilds, names_build_service
 from pipeline.programs.record import RecordPrograms
+from pipeline.programs.rollback.ahead import KeepWayBack
 from pipeline.programs.sending import SendPrograms
 from pipeline.programs.session import ProgramSession, open_program_session
+from pipeline.rollback.errors import RollbackUnderWay
 from pipeline.run import NothingToReplan, OtherPlanUnfinished
+from pipeline.session import unfinished_plan
 from pipeline.step import Runner, Skip
 from pipeline.steps.approve import Approve
 from pipeline.steps.build import Build
+from pipeline.steps.check import CheckFailed
 from pipeline.steps.gates import Judge
 from pipeline.ui.base import Ui
 
@@ -50,6 +55,12 @@ def _deploy(session: ProgramSession, options: DeployOptions, outcome: Outcome, r
     unfinished = plan_to_carry_on(session, ready.unfinished, options.saved, replan=options.replan)
     if unfinished is not None:
         plan = session.plan(unfinished)
+        if plan.rollback is not None:
+            raise RollbackUnderWay(
+                f"a rollback to {plan.tag} is under way on {session.target.name}",
+                done="This run did nothing; what the rollback did so far is in the journal.",
+                remedy=f"Finish it: `ship rollback --chain {session.target.name} --execute`.",
+            )
         bundle = session.bundle(plan.bundle)
         session.ui.note(f"going on with plan {plan.digest[:12]} of an earlier run")
     else:
@@ -63,9 +74,34 @@ def _deploy(session: ProgramSession, options: DeployOptions, outcome: Outcome, r
             outcome.record = str(_newest_record(session, plan))
             return
         gates = tuple(result.to_json() for result in results)
+        if plan.body.actions:
+            run(KeepWayBack(session, plan))
         run(Approve(session, plan, bundle, gates, options.yes, options.saved, options.approvals))
     outcome.plan, outcome.bundle = plan.digest, bundle.digest
-    finish(session, plan, bundle, options, outcome, run)
+    try:
+        finish(session, plan, bundle, options, outcome, run)
+    except CheckFailed as error:
+        if not session.project.spec.rollback.automatic:
+            raise
+        told = _taken_back(session, ready, options, run)
+        raise CheckFailed(error.cause, done=f"{error.done} {told}", remedy=error.remedy, where=error.where) from error
+
+
+def _taken_back(session: ProgramSession, ready: ProgramReady, options: DeployOptions, run: Runner) -> str:
+    """What became of a release whose checks failed, where ``[rollback] automatic`` says so. The error stays the checks'."""
+    from pipeline.programs.rollback.running import roll_back_programs_in  # it ends as a release does, by ``finish``
+    from pipeline.rollback.running import RollbackOptions
+
+    session.ui.note("the checks failed: rolling back, as [rollback] automatic says")
+    given = RollbackOptions(None, True, options.password, yes_by="[rollback] automatic")
+    now = ProgramReady(ready.deployer, ready.payer, unfinished_plan(session.rows))
+    try:
+        done = roll_back_programs_in(session, given, now, run)
+    except ShipError as refusal:
+        return f"The automatic rollback did not come through: {refusal.code}: {refusal.cause}"
+    if done.record is None:
+        return "The automatic rollback had nothing to send."
+    return f"It was rolled back to {done.returns_to} by itself: {done.transactions} sent, record {done.record}."
 
 
 def finish(

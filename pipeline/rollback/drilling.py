@@ -17,7 +17,7 @@ from chains.evm.scene import Scene, SimulationUnsupported
 from chains.evm.units import GoBack
 from chains.rpc import RpcFault
 from pipeline.manifest.project import Project
-from pipeline.manifest.target import load_target
+from pipeline.manifest.target import Target, load_target
 from pipeline.rollback.drilled import Drilled, DrilledTarget, Reason, Rehearsal
 from pipeline.rollback.evm import code_problem
 from pipeline.rollback.family import family_of
@@ -44,11 +44,23 @@ def drill_project(project: Project, chain: str | None, ui: Ui) -> Drilled:
 def _target(project: Project, name: str, ui: Ui) -> DrilledTarget:
     try:
         target = load_target(project, name)
+        if target.chain.kind == "solana":
+            return _programs(project, target, ui)
         with open_session(project, target, ui, purpose=f"ship rollback --drill --chain {name}", write=False) as session:
             session.confirm_chain()
             return DrilledTarget(name, tuple(_records(session)))
     except ShipError as error:
         return DrilledTarget(name, (), f"{error.code}: {error.cause}", untried=isinstance(error, Resumable))
+
+
+def _programs(project: Project, target: Target, ui: Ui) -> DrilledTarget:
+    from pipeline.programs.rollback.drilling import drill_programs  # Solana targets alone
+    from pipeline.programs.session import open_program_session
+
+    purpose = f"ship rollback --drill --chain {target.name}"
+    with open_program_session(project, target, ui, purpose=purpose, write=False) as session:
+        session.confirm_chain()
+        return DrilledTarget(target.name, tuple(drill_programs(session)))
 
 
 def _records(session: Session) -> Iterator[Rehearsal]:

@@ -26,7 +26,7 @@ from pipeline.step import Runner
 from pipeline.steps.approve import Approve
 from pipeline.ui.base import Ui
 
-__all__ = ["roll_back_programs", "show_program_rollback"]
+__all__ = ["roll_back_programs", "roll_back_programs_in", "show_program_rollback"]
 
 
 def show_program_rollback(project: Project, target: Target, to: str | None, out: Path | None, ui: Ui) -> dict[str, Any]:
@@ -47,26 +47,32 @@ def roll_back_programs(project: Project, target: Target, options: RollbackOption
     purpose = f"ship rollback --chain {target.name} --execute"
     with open_program_session(project, target, ui, purpose=purpose, write=True) as session:
         run = Runner(ui)
-        ready = run(ProgramPreflight(session))
-        plan = _unfinished(session, ready)
-        if plan is None:
-            found, _, planned = _planned(session, options.to, ready)
-            if planned is None:
-                told = dict(found.rolls_back.rollback or {})
-                back = str(told.get("rolls_back", found.rolls_back.tag))
-                return RolledBack(back, found.returns_to.tag if found.returns_to else None, 0, None)
-            plan = _held(session, planned, options)
-            _give_up_release(session)
-            bundle = session.bundle(plan.bundle)
-            run(Approve(session, plan, bundle, (), options.yes, options.saved, options.approvals, options.yes_by))
-        outcome = Outcome(target.name)
-        given = DeployOptions(yes=options.yes, password=options.password)
-        finish(session, plan, session.bundle(plan.bundle), given, outcome, run)
-        rollback = plan.rollback or {}
-        record = Path(outcome.record) if outcome.record else None
-        return RolledBack(
-            rollback["rolls_back"], rollback["returns_to"], outcome.sent, record, tuple(rollback["state_risks"])
-        )
+        return roll_back_programs_in(session, options, run(ProgramPreflight(session)), run)
+
+
+def roll_back_programs_in(
+    session: ProgramSession, options: RollbackOptions, ready: ProgramReady, run: Runner
+) -> RolledBack:
+    """In a session that is open for writing and whose cluster is confirmed."""
+    plan = _unfinished(session, ready)
+    if plan is None:
+        found, _, planned = _planned(session, options.to, ready)
+        if planned is None:
+            told = dict(found.rolls_back.rollback or {})
+            back = str(told.get("rolls_back", found.rolls_back.tag))
+            return RolledBack(back, found.returns_to.tag if found.returns_to else None, 0, None)
+        plan = _held(session, planned, options)
+        _give_up_release(session)
+        bundle = session.bundle(plan.bundle)
+        run(Approve(session, plan, bundle, (), options.yes, options.saved, options.approvals, options.yes_by))
+    outcome = Outcome(session.target.name)
+    given = DeployOptions(yes=options.yes, password=options.password)
+    finish(session, plan, session.bundle(plan.bundle), given, outcome, run)
+    rollback = plan.rollback or {}
+    record = Path(outcome.record) if outcome.record else None
+    return RolledBack(
+        rollback["rolls_back"], rollback["returns_to"], outcome.sent, record, tuple(rollback["state_risks"])
+    )
 
 
 def _planned(
