@@ -145,8 +145,9 @@ class Client:
     def _json(self, method: str, path: str, **parts: Any) -> Any:
         with self._translated(method, path):
             data = self._requester.requestJsonAndCheck(method, path, **parts)[1]
-        if method != "DELETE" and not isinstance(data, list) and (not isinstance(data, dict) or set(data) == {"data"}):
-            raise _unreadable(path)  # PyGithub wraps a body that is no JSON
+        wrapped = isinstance(data, dict) and "data" in data and set(data) <= {"data", "url"}  # a body that is no JSON
+        if method != "DELETE" and (wrapped or not isinstance(data, dict | list)):
+            raise _unreadable(path)
         return data
 
     def _repeated(self, ask: Callable[[], T]) -> T:
