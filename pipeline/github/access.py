@@ -45,9 +45,10 @@ def find_access(
         if token := environment.get(name, "").strip():
             register_secret(token)
             return Token(token), name
-    if token := _gh_token(place.host):
-        register_secret(token)
-        return Token(token), "gh auth token"
+    kept = _gh_token(place.host)
+    if kept:
+        register_secret(kept)
+        return Token(kept), "gh auth token"
     raise TokenMissing(
         f"there is no token for {place.host}",
         remedy=f"Set {names[0] if names else 'GITHUB_TOKEN'}, run `gh auth login`, or name a token or an App under [github] in "

@@ -109,14 +109,14 @@ class Client:
         with self._translated("GET", path):
             self._auth.authentication(headers)
         url = self.api_url + path
-        for _ in range(_MOST_REDIRECTS + 1):
-            response = self._fetch(url, headers, max_bytes)
-            if response.status == 200:
-                return response.body
+        response = self._fetch(url, headers, max_bytes)
+        for _ in range(_MOST_REDIRECTS):
             if response.status not in {301, 302, 303, 307, 308}:
                 break
-            headers = {"Accept": "application/octet-stream"}
             url = _followed(url, response.headers.get("location", ""))
+            response = self._fetch(url, {"Accept": "application/octet-stream"}, max_bytes)
+        if response.status == 200:
+            return response.body
         raise GithubUnanswered(
             f"GitHub answered a download with HTTP {response.status}", remedy="Run the same command again."
         )
@@ -210,7 +210,9 @@ def _failure(what: str, status: int, data: Any) -> Exception:
             remedy="The token needs write access to contents and deployments, and read access to checks and statuses, of this "
             "repository.",
         )
-    return GithubRejected(f"GitHub does not take {what}: HTTP {status}, {text}", remedy="See what it says.", status=status)
+    return GithubRejected(
+        f"GitHub does not take {what}: HTTP {status}, {text}", remedy="See what it says.", status=status
+    )
 
 
 def _followed(url: str, location: str) -> str:

@@ -1,12 +1,12 @@
 """What can go wrong between ``ship`` and GitHub.
 
-    GithubDenied       GitHub knows us and says no, or does not know us
-    GithubRejected     a request it understood and does not take
-    GithubUnanswered   no usable answer: whether a write happened is not known, and is looked at before anything else
-    GithubLimited      too many requests
-    TokenMissing       nothing to log in with
-    RepositoryUnclear  which repository is not known
-    AddressRefused     an address credentials are not sent to
+GithubDenied       GitHub knows us and says no, or does not know us
+GithubRejected     a request it understood and does not take
+GithubUnanswered   no usable answer: whether a write happened is not known, and is looked at before anything else
+GithubLimited      too many requests
+TokenMissing       nothing to log in with
+RepositoryUnclear  which repository is not known
+AddressRefused     an address credentials are not sent to
 """
 
 from __future__ import annotations

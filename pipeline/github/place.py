@@ -56,7 +56,9 @@ def _allowed(url: str) -> None:
     try:
         parts = parse_url(url)
     except UrlError as error:
-        raise AddressRefused(f"GitHub's API address cannot be used: {error}", remedy="Set it to https://host/…") from None
+        raise AddressRefused(
+            f"GitHub's API address cannot be used: {error}", remedy="Set it to https://host/…"
+        ) from None
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise AddressRefused(
             "GitHub's API address is http:// and not on this machine: the token would travel unencrypted",

@@ -93,9 +93,7 @@ class Repository:
 
     def checks(self, commit: str) -> list[Check]:
         """The newest of every check run and of every status."""
-        runs = self._client.pages(
-            f"{self._path}/commits/{commit}/check-runs", {"filter": "latest"}, key="check_runs"
-        )
+        runs = self._client.pages(f"{self._path}/commits/{commit}/check-runs", {"filter": "latest"}, key="check_runs")
         statuses = self._client.pages(f"{self._path}/commits/{commit}/status", key="statuses")
         return [read(_check_run, run) for run in runs] + [read(_status, status) for status in statuses]
 
@@ -121,7 +119,9 @@ def _pointed_at(data: Mapping[str, Any]) -> tuple[str, str]:
 def _check_run(data: Mapping[str, Any]) -> Check:
     done = data["status"] == "completed"
     conclusion = str(data["conclusion"]) if done else "pending"
-    return Check(str(data["name"]), "success" if conclusion in _GREEN else conclusion, str(data.get("details_url") or ""))
+    return Check(
+        str(data["name"]), "success" if conclusion in _GREEN else conclusion, str(data.get("details_url") or "")
+    )
 
 
 def _status(data: Mapping[str, Any]) -> Check:

@@ -51,7 +51,12 @@ class _Bounded:
         self._request: tuple[str, str, Any, dict[str, str]] | None = None
 
     def request(
-        self, verb: str, url: str, input: Any, headers: dict[str, str], stream: bool = False  # noqa: A002 - its name
+        self,
+        verb: str,
+        url: str,
+        input: Any,  # noqa: A002 - its name
+        headers: dict[str, str],
+        stream: bool = False,
     ) -> None:
         self._request = (verb, url, input, headers)
 
@@ -78,11 +83,11 @@ class _Bounded:
         """Connections end with their client."""
 
 
-class _BoundedHttp(_Bounded, HTTPRequestsConnectionClass):  # type: ignore[misc]
+class _BoundedHttp(_Bounded, HTTPRequestsConnectionClass):
     protocol = "http"
 
 
-class _BoundedHttps(_Bounded, HTTPSRequestsConnectionClass):  # type: ignore[misc]
+class _BoundedHttps(_Bounded, HTTPSRequestsConnectionClass):
     protocol = "https"
 
 

@@ -65,5 +65,6 @@ class ReleaseSpec(Spec):
     assets: tuple[RelativePath, ...] = Field(default=(), description="Further files to publish, as an audit report.")
     remote: str = Field(default="origin", pattern=_REMOTE, description="The git remote a signed tag is pushed to.")
     sign_tag: bool = Field(
-        default=False, description="Sign the tag with git's own configuration. tag.gpgSign = true in git asks for it too."
+        default=False,
+        description="Sign the tag with git's own configuration. tag.gpgSign = true in git asks for it too.",
     )

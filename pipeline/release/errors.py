@@ -1,13 +1,13 @@
 """Why a release is not published.
 
-    NotReady           something on this side or on GitHub's is not as a release needs it; every reason is named
-    TagElsewhere       the tag exists on another commit (fault 44)
-    AlreadyDifferent   the release is published, and is not this one
-    ForeignDraft       a draft of this tag that somebody else wrote
-    NotSeen            what was written is not there when looked for
-    AssetWrong         an asset's digest is not the one of its bytes (fault 46)
-    TagNotMade         git could not make or push the tag
-    AssetUnfit         a file that cannot be an asset
+NotReady           something on this side or on GitHub's is not as a release needs it; every reason is named
+TagElsewhere       the tag exists on another commit (fault 44)
+AlreadyDifferent   the release is published, and is not this one
+ForeignDraft       a draft of this tag that somebody else wrote
+NotSeen            what was written is not there when looked for
+AssetWrong         an asset's digest is not the one of its bytes (fault 46)
+TagNotMade         git could not make or push the tag
+AssetUnfit         a file that cannot be an asset
 """
 
 from __future__ import annotations

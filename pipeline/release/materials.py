@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from chains.canonical import pretty, sha256_hex
@@ -111,7 +110,7 @@ def _records(project: Project, reasons: Reasons) -> list[Recorded]:
             record = load_record(newest.path)
             _judge(project, newest, record, reasons)
             earlier = [file for file in own if file.tag != newest.tag]
-            before = [r for r in map(lambda f: load_record(f.path), earlier) if _rows(r) < _rows(record)]
+            before = [r for r in (load_record(f.path) for f in earlier) if _rows(r) < _rows(record)]
         except Refused as error:
             reasons.append((f"{newest.shown(project.root)}: {error.cause}", error.remedy))
             continue
@@ -159,7 +158,9 @@ def _judge_journal(project: Project, file: RecordFile, reasons: Reasons) -> None
     named = file.path.relative_to(project.root).as_posix()
     ended = [row.data["sha256"] for row in rows if row.kind == "plan.finished" and row.data.get("record") == named]
     if not ended or ended[-1] != sha256_hex(file.path.read_bytes()):
-        reasons.append((f"the journal of {file.target} does not name this {named}", "Restore both from version control."))
+        reasons.append(
+            (f"the journal of {file.target} does not name this {named}", "Restore both from version control.")
+        )
 
 
 def _commit(project: Project, head: str | None, records: list[Recorded], reasons: Reasons) -> str:
