@@ -7,7 +7,6 @@ reads only.
 from __future__ import annotations
 
 import io
-from collections.abc import ItemsView
 from typing import Any
 
 from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester, RequestsResponse
@@ -32,7 +31,7 @@ class _Reply(RequestsResponse):
 
     def __init__(self, response: Response) -> None:
         self.status = response.status
-        self.headers: ItemsView[str, str] = CaseInsensitiveDict(response.headers).items()  # type: ignore[assignment]
+        self.headers = CaseInsensitiveDict(response.headers)
         self._body = response.body
 
     def read(self) -> str:
