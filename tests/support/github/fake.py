@@ -147,7 +147,9 @@ def _tag(fake: FakeGithub, request: Request) -> Any:
     if text is None:
         raise Refusal(404, "Not Found")
     head = dict(line.split(" ", 1) for line in text.partition("\n\n")[0].splitlines())
-    return filled("git-tag", sha=request.parts["tag_sha"], tag=head["tag"], object=_object(head["type"], head["object"]))
+    return filled(
+        "git-tag", sha=request.parts["tag_sha"], tag=head["tag"], object=_object(head["type"], head["object"])
+    )
 
 
 def _make_tag(fake: FakeGithub, request: Request) -> Any:

@@ -14,7 +14,15 @@ from tests.support.github.fake import serving
 
 __all__ = ["FAULTS", "Lossy", "lossy"]
 
-FAULTS = ("lost request", "lost reply", "502 before", "502 after", "truncated reply", "truncated request", "dead from here")
+FAULTS = (
+    "lost request",
+    "lost reply",
+    "502 before",
+    "502 after",
+    "truncated reply",
+    "truncated request",
+    "dead from here",
+)
 
 
 @dataclass
