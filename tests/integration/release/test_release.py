@@ -114,7 +114,7 @@ def test_a_tag_on_another_commit_is_refused(project, github):
     git(project.root, "push", "-q", "origin", "HEAD:other")
     git(project.bare, "update-ref", "refs/tags/v1.0.0", "refs/heads/other")
     git(project.root, "reset", "-q", "--hard", "HEAD~1")
-    with pytest.raises(TagElsewhere, match="v1.0.0 on GitHub is commit"):
+    with pytest.raises(TagElsewhere, match=r"v1\.0\.0 on GitHub is commit"):
         project.release()
     assert github.writes == []
 
@@ -203,7 +203,7 @@ def test_records_may_be_committed_after_the_deployment_and_sources_may_not(proje
     assert git(project.bare, "rev-parse", "v1.0.0^{commit}") == built
     (project.root / "src" / "Other.sol").write_text("// more\n")
     project.commit("More sources")
-    with pytest.raises(NotReady, match="HEAD .* has other sources"):
+    with pytest.raises(NotReady, match=r"HEAD .* has other sources"):
         project.release()
 
 
@@ -259,3 +259,25 @@ def test_the_environments_token_goes_to_no_github_only_a_manifest_names(project,
     project.edit("ship.toml", f'api-url = "{github.url}"\n', "")
     with pytest.raises(AddressRefused):
         project.release()
+
+
+def test_a_github_app_logs_in_by_a_jwt_of_its_key_and_its_token_is_hidden(project, github, monkeypatch, tmp_path):
+    import jwt
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    from pipeline.manifest.redaction import redact
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    git(project.root, "update-index", "--assume-unchanged", "ship.toml")
+    app = 'app = { id = 42, installation-id = 7, private-key = "env:APP_KEY" }'
+    project.edit("ship.toml", "[github]\n", f"[github]\n{app}\n")
+    monkeypatch.setenv("APP_KEY", pem)
+    monkeypatch.delenv("GITHUB_TOKEN")
+    assert project.release().state == "published"
+    claims = jwt.decode(github.jwts[0], key.public_key(), algorithms=["RS256"], options={"verify_iat": False})
+    assert claims["iss"] == "42"
+    assert TOKEN not in redact(f"a text with {TOKEN} in it")

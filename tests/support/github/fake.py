@@ -49,6 +49,7 @@ class FakeGithub:
     statuses: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     check_runs: list[tuple[str, str, str | None]] = field(default_factory=list)
     commit_statuses: list[tuple[str, str]] = field(default_factory=list)
+    jwts: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
@@ -118,7 +119,7 @@ def _peeled(fake: FakeGithub, ref: str) -> tuple[str, str] | None:
 
 
 def _about(fake: FakeGithub, request: Request) -> Any:
-    rights = {k: fake.push for k in ("admin", "maintain", "push")} | {"pull": True, "triage": True}
+    rights = dict.fromkeys(("admin", "maintain", "push"), fake.push) | {"pull": True, "triage": True}
     extra = {} if fake.push is None else {"permissions": rights}
     return filled("full-repository", full_name=REPOSITORY, **extra)
 
@@ -411,7 +412,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 def fake_github(bare: Path) -> Iterator[FakeGithub]:
     """The API, and the store its downloads are sent on to."""
     fake = FakeGithub(bare)
-    store = ""
+    stores: list[str] = []
 
     class Api(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -424,12 +425,17 @@ def fake_github(bare: Path) -> Iterator[FakeGithub]:
             fake.calls.append(f"{self.command} {self.path}")
             if self.command != "GET":
                 fake.writes.append(f"{self.command} {self.path}")
+            if self.path == "/app/installations/7/access_tokens":
+                fake.jwts.append(self.headers.get("Authorization", "").removeprefix("Bearer "))
+                token = filled("installation-token", token=TOKEN, expires_at="2099-01-01T00:00:00Z", permissions={})
+                self._reply(201, hold_reply("POST /app/installations/{installation_id}/access_tokens", token))
+                return
             if self.headers.get("Authorization") != f"token {TOKEN}":
                 self._reply(401, {"message": "Bad credentials"})
                 return
             asset = re.fullmatch(rf"/repos/{REPOSITORY}/releases/assets/(\d+)", self.path)
             if self.command == "GET" and asset and self.headers.get("Accept") == "application/octet-stream":
-                self._reply(302, None, {"Location": f"{store}/{asset[1]}?signed=yes"})
+                self._reply(302, None, {"Location": f"{stores[0]}/{asset[1]}?signed=yes"})
                 return
             with fake.lock:
                 base = f"http://{self.headers['Host']}"
@@ -460,5 +466,6 @@ def fake_github(bare: Path) -> Iterator[FakeGithub]:
             self.wfile.write(data)
 
     with serving(Store) as store, serving(Api) as fake.url:
+        stores.append(store)
         yield fake
     assert fake.wrong == [], fake.wrong

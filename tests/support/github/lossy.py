@@ -43,7 +43,7 @@ class Lossy:
 
 
 @contextmanager
-def lossy(upstream: str) -> Iterator[Lossy]:
+def lossy(upstream: str) -> Iterator[Lossy]:  # noqa: C901 - one handler, a case for each fault
     proxy = Lossy(upstream=upstream)
 
     class Handler(BaseHTTPRequestHandler):
