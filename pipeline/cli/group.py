@@ -40,6 +40,10 @@ COMMANDS = {
         "Show what waits for the owners of a Safe, or import their signatures.",
     ),
     "record": ("pipeline.cli.record_cmd", "Show or verify release records."),
+    "release": (
+        "pipeline.cli.release_cmd",
+        "Publish the release on GitHub: tag, draft, assets, digests read back, published last.",
+    ),
     "sign": ("pipeline.cli.sign.group", "Sign on a machine without a network: export, sign there, import."),
     "signer": ("pipeline.cli.signer_cmd", "Make an encrypted key; show, test or rotate a target's key."),
     "createx": ("pipeline.cli.createx_cmd", "See that CreateX is on a target's chain, for create3 addresses."),

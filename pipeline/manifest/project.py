@@ -88,6 +88,7 @@ def _paths(spec: ProjectSpec) -> Iterator[tuple[tuple[str, ...], str]]:
         ("gates", "gas", "snapshot"): spec.gates.gas.snapshot if spec.gates.gas else None,
     }
     yield from ((key, value) for key, value in optional.items() if value is not None)
+    yield from ((("release", "assets"), value) for value in spec.release.assets)
     for kind, units in (("contracts", spec.contracts), ("scripts", spec.scripts)):
         for name, unit in units.items():
             path = unit.source.rpartition(":")[0]

@@ -24,6 +24,7 @@ from pipeline.manifest.fields import (
 )
 from pipeline.manifest.gates_spec import GatesSpec
 from pipeline.manifest.program_spec import ProgramCallSpec, ProgramCheckSpec, ProgramSpec, SolanaSpec, of_program
+from pipeline.manifest.release_spec import GithubSpec, ReleaseSpec
 from pipeline.manifest.review_spec import ReviewSpec
 
 __all__ = [
@@ -255,6 +256,8 @@ class ProjectSpec(Spec):
     rollout: RolloutSpec = Field(default_factory=RolloutSpec, description="The order of targets for deploy --all.")
     rollback: RollbackSpec = Field(default_factory=RollbackSpec, description="How a release is taken back.")
     review: ReviewSpec = Field(default_factory=ReviewSpec, description="What a review pack may leave unexplained.")
+    github: GithubSpec = Field(default_factory=GithubSpec, description="Where releases are published, and as whom.")
+    release: ReleaseSpec = Field(default_factory=ReleaseSpec, description="What a release asks for and publishes.")
 
     @property
     def calls(self) -> dict[str, CallSpec]:

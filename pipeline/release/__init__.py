@@ -1,0 +1,1 @@
+"""The GitHub release: small steps, each of which looks, writes what is missing, and looks again."""
