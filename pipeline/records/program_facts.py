@@ -43,6 +43,10 @@ class _Witness:
         self.label = label
         self.client = Client(url, timeout=timeout_s)
 
+    def close(self) -> None:
+        """The client has no way of its own to give its connections back."""
+        self.client._provider.session.close()  # noqa: SLF001
+
     def genesis(self) -> str:
         return str(self.client.get_genesis_hash().value)
 
@@ -70,11 +74,14 @@ def program_chain_findings(
     from solana.rpc.core import RPCException
 
     for url, label in urls:
+        witness = _Witness(url, label, timeout_s)
         try:
-            findings = list(_of(_Witness(url, label, timeout_s), record, newest=newest))
+            findings = list(_of(witness, record, newest=newest))
         except (SolanaRpcException, RPCException) as error:
             yield Finding("chain", "endpoint", "unanswered", f"{label}: {type(error).__name__}")
             continue
+        finally:
+            witness.close()
         yield from findings
 
 
