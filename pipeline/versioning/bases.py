@@ -25,6 +25,7 @@ __all__ = [
     "present_units",
     "recorded_units",
     "released_versions",
+    "same_version",
 ]
 
 
@@ -49,6 +50,12 @@ def bases_of(root: Path, target: str | None = None, below: Version | None = None
     files = [file for file in _stable(root, below) if target in {None, file.target}]
     newest = max((_version(file) for file in files), default=None)
     return _grouped(file for file in files if _version(file) == newest)
+
+
+def same_version(root: Path, version: Version) -> list[Base]:
+    """What this very version was released as. The local chain does not count: there a version is released again and again."""
+    files = [file for file in find_records(root) if ordered(file.tag) == version]
+    return _grouped(file for file in files if load(file)["chain"]["name"] != "local")
 
 
 def newest_of_each_target(root: Path) -> list[Base]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from semver import Version
 
 from pipeline.bundle import Bundle
 from pipeline.manifest.project import Project
-from pipeline.versioning.bases import Base, bases_of, compared, newest_of_each_target, released_versions
+from pipeline.versioning.bases import Base, bases_of, compared, newest_of_each_target, released_versions, same_version
 from pipeline.versioning.errors import NothingReleased, SmallBump
 from pipeline.versioning.floor import Floor, Reason
 from pipeline.versioning.numbers import Level, core, next_version, raised, release_version
@@ -87,17 +88,29 @@ def refuse_small_bump(project: Project, bundle: Bundle) -> None:
     needs what the version it leads to needs. Also raises ``VersionForm`` and ``BaseMissing``.
     """
     stated = release_version(project.version)
+    for base in same_version(project.root, stated):
+        floor = compared(project, base, bundle)
+        if floor.reasons:
+            raise SmallBump(
+                f"{project.version} is released already ({', '.join(base.targets)}), and this build is another\n{_listed(floor.reasons)}",
+                remedy="Raise the version (`ship version` says to which), or undo these changes.",
+                least=str(raised(core(stated), floor.level)),
+                reasons=tuple(str(reason) for reason in floor.reasons),
+            )
     for base in bases_of(project.root, below=stated):
         held = Held(base, compared(project, base, bundle))
         if core(stated) < held.least:
             reasons = _asking(held, core(stated))
-            listed = "\n".join(f"  {reason.level.word}: {reason}" for reason in reasons)
             raise SmallBump(
-                f"{project.version} is too small a step from {base.tag}: what changed asks for {held.least}\n{listed}",
+                f"{project.version} is too small a step from {base.tag}: what changed asks for {held.least}\n{_listed(reasons)}",
                 remedy=f"Raise the version to {held.least} or higher (`ship version --write`), or undo these changes.",
                 least=str(held.least),
                 reasons=tuple(str(reason) for reason in reasons),
             )
+
+
+def _listed(reasons: Iterable[Reason]) -> str:
+    return "\n".join(f"  {reason.level.word}: {reason}" for reason in reasons)
 
 
 def _asking(held: Held, stated: Version) -> list[Reason]:

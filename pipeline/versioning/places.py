@@ -101,7 +101,9 @@ def _place(text: str, key: str, version: str, start: int, literal: re.Pattern[st
     if literal is None:
         return VersionPlace(key, version, text.count("\n", 0, start) + 1, start, start + len(version))
     match = literal.match(text, start)
-    if match is None or match[0][1:-1] != version:  # escapes, a multi-line string: written again they would look otherwise
+    if (
+        match is None or match[0][1:-1] != version
+    ):  # escapes, a multi-line string: written again they would look otherwise
         raise Unreadable(f"its {key} is not a plain string")
     return VersionPlace(key, version, text.count("\n", 0, start) + 1, start, match.end())
 

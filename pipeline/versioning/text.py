@@ -56,7 +56,8 @@ def _held(held: Held) -> Iterator[str]:
     what = "the same" if floor.level is Level.NONE else f"{floor.level.word}, so {held.least} or higher"
     yield f"against {base.tag} on {', '.join(base.targets)} (bundle {base.bundle[:12]}): {what}"
     rows: list[Row] = [
-        (Cell(reason.level.word, _COLOURS[reason.level]), reason.unit, printable(reason.text)) for reason in floor.reasons
+        (Cell(reason.level.word, _COLOURS[reason.level]), reason.unit, printable(reason.text))
+        for reason in floor.reasons
     ]
     if rows:
         yield from table(rows)
