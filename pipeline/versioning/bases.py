@@ -9,6 +9,7 @@ from typing import Any
 
 from semver import Version
 
+from chains.chain_data import chain_facts
 from pipeline.bundle import Bundle, BundleMissing, load_bundle
 from pipeline.manifest.project import Project
 from pipeline.records.finding import RecordFile, find_records, load
@@ -53,9 +54,16 @@ def bases_of(root: Path, target: str | None = None, below: Version | None = None
 
 
 def same_version(root: Path, version: Version) -> list[Base]:
-    """What this very version was released as. The local chain does not count: there a version is released again and again."""
+    """What this very version was released as. Local chains do not count: there a version is released again and again."""
     files = [file for file in find_records(root) if ordered(file.tag) == version]
-    return _grouped(file for file in files if load(file)["chain"]["name"] != "local")
+    return _grouped(file for file in files if not _local(load(file)["chain"]["name"]))
+
+
+def _local(chain: str) -> bool:
+    try:
+        return chain_facts(chain).local
+    except KeyError:
+        return False
 
 
 def newest_of_each_target(root: Path) -> list[Base]:
@@ -83,11 +91,11 @@ def _version(file: RecordFile) -> Version:
 
 
 def _grouped(files: Iterable[RecordFile]) -> list[Base]:
-    """Of several revisions the last counts: it is what was live in the end."""
+    """Of several revisions the last counts. A rollback is none of them: its bytes are another release's."""
     last: dict[tuple[str, str], RecordFile] = {}
     for file in files:
         held = last.get((file.tag, file.target))
-        if held is None or held.revision < file.revision:
+        if (held is None or held.revision < file.revision) and load(file).get("way") != "rollback":
             last[file.tag, file.target] = file
     groups: dict[tuple[str, str, tuple[tuple[str, UnitFacts], ...]], list[RecordFile]] = {}
     for file in last.values():
@@ -106,17 +114,17 @@ def recorded_units(record: Mapping[str, Any]) -> dict[str, UnitFacts]:
     found = {}
     for name, unit in units.items():
         source = unit.get("implementation_source") or unit.get("source")
-        if unit.get("address") and source:
+        if unit.get("address") and source and unit.get("kind") != "program":
             found[name] = UnitFacts(source, unit.get("proxy", "none"))
     return found
 
 
 def present_units(project: Project, target: str) -> dict[str, UnitFacts]:
     """The project's contracts as ``target`` has them, or as ``ship.toml`` has them where its manifest is gone."""
-    from pipeline.manifest.target import list_targets, load_target
+    from pipeline.manifest.target import default_target, list_targets, load_target
 
     contracts = project.spec.contracts
-    if target == "local" or target in list_targets(project):
+    if target in {default_target(project), *list_targets(project)}:
         loaded = load_target(project, target)
         contracts = loaded.units.spec.contracts if loaded.chain.kind == "evm" else {}
     return {name: UnitFacts(unit.source, unit.proxy) for name, unit in contracts.items()}
