@@ -46,12 +46,7 @@ def _facts(idl: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
         )
     yield from _shapes(idl)
     for entry in idl.get("events") or ():
-        held = {"discriminator": _discriminator(entry, "event", entry["name"])}
-        # Before 0.30 an event's fields stand with it; since then they are a type of its name.
-        yield (
-            f"event {entry['name']}",
-            {**held, **({"fields": _fields(entry)} if entry.get("fields") else {"fields": []})},
-        )
+        yield f"event {entry['name']}", {"discriminator": _discriminator(entry, "event", entry["name"])}
     for entry in idl.get("errors") or ():
         yield f"error {entry['name']}", {"code": str(entry["code"])}
     for entry in idl.get("constants") or ():
@@ -64,6 +59,10 @@ def _shapes(idl: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for entry in (*(idl.get("types") or ()), *(idl.get("accounts") or ())):
         if "type" in entry:
             yield f"type {entry['name']}", {"shape": _definition(entry["type"])}
+    for entry in idl.get("events") or ():
+        # Before 0.30 an event's fields stand with it; since then they are a type of its name.
+        if "fields" in entry:
+            yield f"type {entry['name']}", {"shape": {"struct": _fields(entry)}}
 
 
 def _snake(name: str) -> str:

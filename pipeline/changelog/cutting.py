@@ -95,7 +95,7 @@ def with_items(text: str, items: Mapping[str, Sequence[str]]) -> str:
     again."""
     for section in SECTIONS:
         for item in items.get(section, ()):
-            text = _with_item(text, section, f"- {item}")
+            text = _with_item(text, section, f"- {item.strip()}")
     return text
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from chains.errors import printable
 from pipeline.history.model import Event, History
 from pipeline.manifest.project import Project
-from pipeline.ui.table import Cell, table
+from pipeline.ui.table import Cell, Row, table
 
 __all__ = ["document", "render"]
 
@@ -39,7 +39,7 @@ def render(history: History) -> list[str]:
 def _event(event: Event) -> Iterator[str]:
     commit = f"commit {event.commit[:12]}{' + changes' if event.dirty else ''}" if event.commit else "no commit"
     when = f"{event.at[:19].replace('T', ' ')} UTC" if event.at else "when is not known"
-    head = [Cell(event.kind, _COLOURS[event.kind]), event.tag or "?", when, commit]
+    head: Row = [Cell(event.kind, _COLOURS[event.kind]), event.tag or "?", when, commit]
     yield from table([head])
     by = ", ".join(event.approvers) or event.approved_by or "?"
     sent = (

@@ -119,21 +119,26 @@ def recorded_units(record: Mapping[str, Any]) -> dict[str, UnitFacts]:
     return found
 
 
-def present_units(project: Project, target: str) -> dict[str, UnitFacts]:
-    """The project's contracts as ``target`` has them, or as ``ship.toml`` has them where its manifest is gone."""
+def present_units(project: Project, target: str, base: Base) -> dict[str, UnitFacts]:
+    """The project's contracts as ``target`` has them, or as ``ship.toml`` has them where its manifest is gone.
+
+    Then what ``base`` held tells whether the chain had contracts at all.
+    """
     from pipeline.manifest.target import default_target, list_targets, load_target
 
     contracts = project.spec.contracts
     if target in {default_target(project), *list_targets(project)}:
         loaded = load_target(project, target)
         contracts = loaded.units.spec.contracts if loaded.chain.kind == "evm" else {}
+    elif not base.units:
+        contracts = {}
     return {name: UnitFacts(unit.source, unit.proxy) for name, unit in contracts.items()}
 
 
 def compared(project: Project, base: Base, bundle: Bundle) -> Floor:
     """What differs between ``base`` and the present ``bundle``. Raises ``BaseMissing``."""
     old = _fetched(ProjectState(project.root).bundles, base)
-    present = _different(present_units(project, target) for target in base.targets)
+    present = _different(present_units(project, target, base) for target in base.targets)
     floors = [compare_bundles(old, base.units, bundle, units) for units in present]
     reasons = dict.fromkeys(reason for floor in floors for reason in floor.reasons)
     left_out = dict.fromkeys(text for floor in floors for text in floor.left_out)
