@@ -13,19 +13,40 @@ from hashlib import sha256
 from typing import Any
 
 from chains.compatibility import Change, added_and_removed
+from chains.errors import Refused
+from chains.jsontext import read_json
 
-__all__ = ["idl_changes"]
+__all__ = ["IdlShapeless", "idl_changes"]
 
 
-def idl_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
-    """Removed or changed instructions, accounts, types, events, errors and constants break; new ones add."""
-    before, after = dict(_facts(old)), dict(_facts(new))
+class IdlShapeless(Refused):
+    """SHIP-Q18: an IDL that is not of Anchor's form cannot be compared."""
+
+    code = "SHIP-Q18"
+
+
+def idl_changes(old: Mapping[str, Any] | bytes, new: Mapping[str, Any] | bytes) -> Iterator[Change]:
+    """Removed or changed instructions, accounts, types, events, errors and constants break; new ones add.
+
+    Raises ``IdlShapeless``.
+    """
+    before, after = _read(old), _read(new)
     yield from added_and_removed(before, after)
     for where, facts in before.items():
         for what, value in facts.items():
             now = after.get(where, facts)[what]
             if now != value:
                 yield Change("breaking", where, f"{what} {_shown(value)} before, {_shown(now)} now")
+
+
+def _read(idl: Mapping[str, Any] | bytes) -> dict[str, Mapping[str, Any]]:
+    try:
+        return dict(_facts(read_json(idl) if isinstance(idl, bytes) else idl))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise IdlShapeless(
+            f"an IDL is not of Anchor's form: {type(error).__name__} {error}",
+            remedy="Build the program again, so that its IDL is what Anchor writes.",
+        ) from error
 
 
 def _shown(value: Any) -> str:

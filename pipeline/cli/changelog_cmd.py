@@ -56,7 +56,10 @@ def cut(root: Path, version: str, day: datetime | None, from_commits: bool, dry_
         gathered = gather(root, version)
         text = with_items(text, gathered.items)
         since = f"since {gathered.since}" if gathered.since else "in all"
-        click.echo(f"{gathered.commits} commits {since}, {gathered.passed_over} without a line", err=True)
+        click.echo(
+            f"{gathered.commits} commit{'s' * (gathered.commits != 1)} {since}, {gathered.passed_over} without a line",
+            err=True,
+        )
     made = make(text, path.name, version, (day or datetime.now(UTC)).date())
     if made.there:
         click.echo(f"ok       {path.name}: {version} was cut before")

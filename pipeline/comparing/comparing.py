@@ -11,7 +11,6 @@ from chains.compatibility import Change
 from chains.evm.abi_changes import abi_changes
 from chains.evm.artifacts import Artifact
 from chains.evm.layout import StorageFacts, compare_storage
-from chains.jsontext import read_json
 from chains.solana.idl_changes import idl_changes
 from pipeline.bundle import Bundle
 from pipeline.versioning.bases import recorded_units
@@ -107,7 +106,7 @@ def _programs(old: Bundle, new: Bundle, found: dict[str, Any], left_out: list[st
             found["programs"].append({"program": name, "change": change, "before": sizes[0], "after": sizes[1]})
         idls = old.program(name, "idl.json"), new.program(name, "idl.json")
         if idls[0] is not None and idls[1] is not None:
-            found["idl"] += _changes(name, idl_changes(read_json(idls[0]), read_json(idls[1])))
+            found["idl"] += _changes(name, idl_changes(idls[0], idls[1]))
         elif name in old.programs and name in new.programs:
             left_out.append(f"the interface of {name}: not both bundles have its IDL")
 

@@ -64,8 +64,23 @@ def _records(root: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             data = read_json(path.read_bytes())
         except (OSError, ValueError):
             continue
-        if isinstance(data, dict) and data.get("kind") in _RECORDS and isinstance(data.get("target"), str):
+        if isinstance(data, dict) and data.get("kind") in _RECORDS and _sound(data):
             yield path.relative_to(root).as_posix(), data
+
+
+def _sound(data: Mapping[str, Any]) -> bool:
+    """Whether all that is read of a record here is of the kind it should be; what else is wrong `ship record verify` says."""
+    units = data.get("units", {})
+    lists = [data.get(key, []) for key in ("transactions", "moved", "approvals")]
+    return (
+        isinstance(data.get("target"), str)
+        and isinstance(units, dict)
+        and all(isinstance(unit, dict) for unit in units.values())
+        and all(isinstance(each, list) and all(isinstance(one, dict) for one in each) for each in lists)
+        and all(
+            isinstance(data.get(key, ""), str | None) for key in ("version", "tag", "commit", "approved_by", "plan")
+        )
+    )
 
 
 def _events(root: Path, target: str, rows: Sequence[Row], records: Mapping[str, Mapping[str, Any]]) -> Iterator[Event]:
@@ -105,7 +120,7 @@ def _finished(root: Path, target: str, row: Row, accepted: Row | None, record: M
             "plan": row.data["plan"],
             "tag": path.split("/")[1] if path.count("/") == 2 else None,
         }
-        return _event(target, stand_in, path, row.at, ("the record is missing",))
+        return _event(target, stand_in, path, row.at, ("the record is missing, or cannot be read",))
     notes = []
     if sha256_hex((root / path).read_bytes()) != row.data.get("sha256"):
         notes.append("the record is not the one that the journal names: `ship record verify` says what differs")

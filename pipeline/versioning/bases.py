@@ -12,6 +12,7 @@ from semver import Version
 from chains.chain_data import chain_facts
 from pipeline.bundle import Bundle, BundleMissing, load_bundle
 from pipeline.manifest.project import Project
+from pipeline.record import RecordInvalid
 from pipeline.records.finding import RecordFile, find_records, load
 from pipeline.state.local import ProjectState
 from pipeline.versioning.errors import BaseMissing
@@ -109,8 +110,13 @@ def _grouped(files: Iterable[RecordFile]) -> list[Base]:
 
 
 def recorded_units(record: Mapping[str, Any]) -> dict[str, UnitFacts]:
-    """The contracts of a record. A proxy counts as what stands behind it."""
+    """The contracts of a record. A proxy counts as what stands behind it. Raises ``RecordInvalid``."""
     units = record.get("units", {})
+    if not isinstance(units, dict) or not all(isinstance(unit, dict) for unit in units.values()):
+        raise RecordInvalid(
+            f"the units of {record.get('tag')} on {record.get('target')} are no table",
+            remedy="Restore it from version control.",
+        )
     found = {}
     for name, unit in units.items():
         source = unit.get("implementation_source") or unit.get("source")

@@ -15,7 +15,6 @@ from chains.compatibility import Change, Effect
 from chains.evm.abi_changes import abi_changes
 from chains.evm.artifacts import Artifact
 from chains.evm.layout import StorageFacts, compare_storage
-from chains.jsontext import read_json
 from chains.solana.idl_changes import idl_changes
 from pipeline.bundle import Bundle
 from pipeline.versioning.numbers import Level
@@ -116,7 +115,7 @@ def _programs(old: Bundle, new: Bundle, left_out: list[str]) -> Iterator[Reason]
         else:
             idls = old.program(name, "idl.json"), new.program(name, "idl.json")
             if idls[0] is not None and idls[1] is not None:
-                yield from _changes(name, idl_changes(read_json(idls[0]), read_json(idls[1])))
+                yield from _changes(name, idl_changes(idls[0], idls[1]))
             elif idls != (None, None):
                 has = "has an IDL now" if idls[0] is None else "has no IDL any more"
                 yield Reason(Level.MINOR if idls[0] is None else Level.MAJOR, name, has)

@@ -125,6 +125,13 @@ def test_without_the_bundle_of_the_release_nothing_is_guessed(copy):
     assert (error["code"], "check out v1.0.0" in error["remedy"]) == ("SHIP-C12", True)
 
 
+def test_a_record_of_another_shape_is_refused(copy):
+    path = copy.root / "releases/v1.0.0/local.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "units": []}))
+    assert ask(copy, "version", code=2)["error"]["code"] == "SHIP-R01"
+    assert ask(copy, "diff", "1.0.0", "1.0.0", code=2)["error"]["code"] == "SHIP-R01"
+
+
 def test_a_contract_gone_and_one_that_is_new(copy):
     copy.edit("ship.toml", "[contracts.Counter]", "[contracts.Tally]")
     text = (copy.root / "ship.toml").read_text().replace("contracts.Counter", "contracts.Tally")

@@ -98,9 +98,17 @@ def test_a_record_that_is_missing_or_altered_is_told(project: Project) -> None:
         "1.0.0",
         "v1.0.0",
         "prompt",
-        ("the record is missing",),
+        ("the record is missing, or cannot be read",),
     )
     assert "not the one that the journal names" in second.notes[0]
+
+
+@pytest.mark.parametrize("damage", [{"units": []}, {"units": {"A": 1}}, {"transactions": {}}, {"version": 1}])
+def test_a_record_of_another_shape_is_told(project: Project, damage: dict[str, Any]) -> None:
+    path = project.finish("releases/v1.0.0/base.json", _record("1.0.0", "2" * 64))
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), **damage}))
+    (event,) = read_history(project.root).events
+    assert (event.version, event.notes) == ("1.0.0", ("the record is missing, or cannot be read",))
 
 
 def test_a_record_no_journal_names_stands_where_its_time_puts_it(project: Project) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chains.solana.idl import Idl, legacy
-from chains.solana.idl_changes import idl_changes
+from chains.solana.idl_changes import IdlShapeless, idl_changes
 
 COUNTER = Path(__file__).parents[3] / "examples" / "counter"
 
@@ -67,6 +67,12 @@ def test_each_part(change: Change, where: str | None, effect: str | None) -> Non
     found = list(idl_changes(_idl("target"), new))
     assert {c.effect for c in found} == ({effect} if effect else set())
     assert all(c.where.startswith(f"{where} ") for c in found)
+
+
+@pytest.mark.parametrize("data", [b"[]", b"{", b'{"instructions": [1]}', b'{"errors": [{"name": "E"}]}', b"\xff"])
+def test_what_is_no_idl_is_refused(data: bytes) -> None:
+    with pytest.raises(IdlShapeless):
+        list(idl_changes({}, data))
 
 
 def test_another_code_breaks_who_reads_errors() -> None:
