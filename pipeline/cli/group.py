@@ -35,6 +35,10 @@ COMMANDS = {
     "export": ("pipeline.cli.export_cmd", "Write address books and Safe batches from the records."),
     "verify": ("pipeline.cli.verify_cmd", "Prove that the chain holds the bytes that were built."),
     "status": ("pipeline.cli.status_cmd", "Say what is live where, and what differs from this project."),
+    "version": ("pipeline.cli.version_cmd", "Say which version this build needs, and why."),
+    "changelog": ("pipeline.cli.changelog_cmd", "Check the changelog, or cut a version from it."),
+    "history": ("pipeline.cli.history_cmd", "List releases, rollbacks, adoptions and rotations, target by target."),
+    "diff": ("pipeline.cli.diff_cmd", "Show what differs between two releases: code, interfaces, storage, addresses."),
     "proposals": (
         "pipeline.cli.proposals_cmd",
         "Show what waits for the owners of a Safe, or import their signatures.",

@@ -11,6 +11,7 @@ from pipeline.manifest.gates import selected_gates
 from pipeline.manifest.project import PROJECT_FILE, Project, load_project
 from pipeline.manifest.target import TARGETS_FOLDER, default_target, list_targets, load_target
 from pipeline.manifest.units import unit_problems
+from pipeline.versioning.files import version_file_problems
 
 __all__ = ["CheckReport", "FileReport", "check_project"]
 
@@ -52,7 +53,8 @@ def check_project(root: Path, target: str | None = None) -> CheckReport:
         selected_gates(project)
     except ManifestInvalid as problem:
         gates = problem.problems
-    first = FileReport(PROJECT_FILE, f"{project.name} {project.version}, {_counts(project)}", not_yet=gates)
+    holds = f"{project.name} {project.version}, {_counts(project)}"
+    first = FileReport(PROJECT_FILE, holds, tuple(version_file_problems(project)), not_yet=gates)
     names = [target] if target is not None else list(list_targets(project)) or [default_target(project)]
     return CheckReport((first, *(_check_target(project, name) for name in names)))
 

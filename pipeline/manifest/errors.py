@@ -249,6 +249,12 @@ class NotOfThisChain(ManifestInvalid):
     code = "SHIP-M50"
 
 
+class VersionsDiffer(ManifestInvalid):
+    """A file of ``version-files`` says another version than the project."""
+
+    code = "SHIP-M51"
+
+
 class Contradiction(ManifestInvalid):
     """Keys that cannot stand together."""
 

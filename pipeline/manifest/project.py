@@ -89,6 +89,7 @@ def _paths(spec: ProjectSpec) -> Iterator[tuple[tuple[str, ...], str]]:
     }
     yield from ((key, value) for key, value in optional.items() if value is not None)
     yield from ((("release", "assets"), value) for value in spec.release.assets)
+    yield from ((("project", "version-files"), value) for value in spec.project.version_files)
     for kind, units in (("contracts", spec.contracts), ("scripts", spec.scripts)):
         for name, unit in units.items():
             path = unit.source.rpartition(":")[0]

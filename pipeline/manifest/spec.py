@@ -58,6 +58,11 @@ class ProjectTable(Spec):
         default=None,
         description="A file the version is read from: package.json, Cargo.toml, pyproject.toml, or a text file.",
     )
+    version_files: tuple[RelativePath, ...] = Field(
+        default=(),
+        description="Files that say the same version: package.json, Cargo.toml, Anchor.toml, pyproject.toml, foundry.toml "
+        "([package] or [soldeer]), or text files. `ship check` holds them equal, `ship version --write` writes them.",
+    )
     changelog: RelativePath | None = Field(default=None, description="The changelog, in Keep a Changelog form.")
 
     @model_validator(mode="after")

@@ -1,0 +1,1 @@
+"""What differs between two releases: from their records and bundles, no chain asked."""

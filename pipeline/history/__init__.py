@@ -1,0 +1,1 @@
+"""What happened on each target: from journals and records, no chain asked."""
