@@ -12,6 +12,7 @@ from pipeline.bundle import Bundle
 from pipeline.programs.guard import MessageGuard
 from pipeline.programs.keys import open_keys
 from pipeline.programs.plan import ProgramPlan
+from pipeline.programs.proposals import export_proposal
 from pipeline.programs.session import ProgramSession, idls_of
 from pipeline.programs.store import bytes_source
 from pipeline.signing.context import PasswordSource
@@ -47,6 +48,9 @@ class SendPrograms:
         }
         guard = MessageGuard.of(session, plan, bytes_of, by_address)
         keys = open_keys(session, plan, guard, self.password)
+        for action in plan.body.actions:
+            if "squads" in action.details:
+                export_proposal(session, plan, action, bytes_of(action))
         carrier = Carrier(
             session.cluster,
             session.journal,

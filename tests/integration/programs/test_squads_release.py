@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 from solders.keypair import Keypair
 
+from chains.rpc import Endpoint, Rpc
 from chains.solana.errands import Errands
 from chains.solana.layouts import elf_sha256
+from chains.solana.rpc import Cluster
 from chains.solana.settings import Settings
 from chains.solana.squads.releasing import FirstByKey, Proposed
+from chains.solana.verified.record import read_build
 from pipeline.signing.development import _DEVELOPMENT_SEED
 from tests.support.counter_project import CounterProject, counter_project
+from tests.support.solana_fakes import put_otter_verify_fake
 from tests.support.solana_node import SolanaNode, solana_node
 from tests.support.solana_release import LocalKey, Quiet, Release, SlotClock
 from tests.support.squads import V2, Squad
@@ -93,6 +97,38 @@ def test_an_upgrade_waits_for_the_members_and_is_proposed_once(
     assert set(proposal["approved"]) == {one.address, two.address}
     assert project.deploy().sent == 0
     assert squad.multisig().transaction_index == 1
+
+
+def test_the_record_of_the_build_is_a_part_of_the_proposal(node: SolanaNode, tmp_path: Path, member: LocalKey) -> None:
+    put_otter_verify_fake(node)
+    project = counter_project(tmp_path, node.url)
+    project.edit("${deployer}", "${payer}")
+    project.edit('instruction = "initialize"', 'instruction = "initialize"\naccounts = { authority = "${payer}" }')
+    project.deploy()
+    squad = Squad.of(node, first=member)
+    _hand_over(node, tmp_path, member, squad)
+    node.call("requestAirdrop", str(squad.vault), 10**9)  # the rent of the record is the vault's to pay
+    node.advance(2)
+    _governed(project, squad)
+    project.next_version()
+    project.edit("idl = false", 'idl = false\nverified-build = { repository = "https://github.com/acme/counter" }')
+    commit = project.commit()
+
+    with pytest.raises(Proposed):
+        project.deploy()
+    (path,) = (project.root / "deployments/solana-test/proposals").iterdir()
+    told = json.loads(path.read_bytes())
+    assert [line[:2] for line in told["description"][2:4]] == ["1.", "2."]
+    assert "verifycLy8mB96wd9wqq3WDXQwM4oU6r42Th37Db9fC" in told["description"][2]
+    assert "upgrade the program" in told["description"][3]
+
+    assert squad.vote("approve", 1, *squad.members[:2]) == [None, None]
+    assert squad.execute(1, member) is None
+    node.advance(12)
+    assert project.deploy().record
+    build = read_build(Cluster(Rpc([Endpoint(node.url)])), PROGRAM, str(squad.vault))
+    assert build
+    assert build.fields[1] == commit
 
 
 def test_a_vault_makes_no_first_deployment(node: SolanaNode, tmp_path: Path, member: LocalKey) -> None:
