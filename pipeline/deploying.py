@@ -37,7 +37,7 @@ class Deployment:
         """The outcome, whatever happened; its error was shown."""
         outcome = Outcome(self.name)
         try:
-            project = load_project(self.root)
+            project = self.options.versioned(load_project(self.root))
             outcome.version = project.version
             target = load_target(project, self.name)
             reached = ask_ahead(project, target)

@@ -92,7 +92,7 @@ class Fleet:
     def run(self) -> list[Outcome]:
         outcomes: dict[str, Outcome] = {name: Outcome(name) for name in self.names}
         try:
-            project = load_project(self.root)
+            project = self.options.versioned(load_project(self.root))
             waves = chosen_waves(project, self.names)
             outcomes = {name: Outcome(name, version=project.version) for wave in waves for name in wave}
             targets = {name: load_target(project, name) for name in outcomes}
@@ -113,7 +113,9 @@ class Fleet:
         return list(outcomes.values())
 
     def _prepare(self, project: Project, targets: tuple[Target, ...]) -> None:
-        """Build and judge once, for all."""
+        """Build and judge once, for all. A candidate's bytes are built and judged already."""
+        if self.options.candidate is not None:
+            return
         run = Runner(self.ui)
         built = run(Build(project, targets, self.ui))
         run(Judge(project, built, self.ui))

@@ -66,6 +66,8 @@ class Envelope:
     state: str
     body: Any
     warnings: tuple[str, ...] = ()
+    promoted_from: str | None = None
+    """The tag of the release candidate whose bytes these are; ``commit`` is then the candidate's."""
     rollback: Mapping[str, Any] | None = None
     """Of a rollback (``pipeline.rollback``): what it takes back, what it returns to, and what was accepted with it."""
     family: ClassVar[str] = ""
@@ -88,6 +90,7 @@ class Envelope:
             "state": self.state,
             "family": self.family,
             **({"warnings": list(self.warnings)} if self.warnings else {}),
+            **({"promoted_from": self.promoted_from} if self.promoted_from is not None else {}),
             **({"rollback": dict(self.rollback)} if self.rollback is not None else {}),
             "body": self.body.to_json(),
         }
@@ -114,6 +117,7 @@ class Envelope:
             state=data["state"],
             body=cls.body_from(data["body"]),
             warnings=tuple(data.get("warnings", ())),
+            promoted_from=data.get("promoted_from"),
             rollback=data.get("rollback"),
         )
 
@@ -209,6 +213,7 @@ def refuse_stale(saved: Plan, now: Plan) -> None:
             ("the project", saved.project, now.project),
             ("the version", saved.version, now.version),
             ("the target", saved.target, now.target),
+            ("the candidate", saved.promoted_from, now.promoted_from),
             ("the bundle", saved.bundle, now.bundle),
             ("the manifests", saved.inputs, now.inputs),
             ("the recorded state", saved.state, now.state),

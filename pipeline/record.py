@@ -70,6 +70,7 @@ def derive_record(plan: Plan, bodies: Mapping[str, EvmPlan], rows: Sequence[Row]
         "chain": dict(plan.body.chain),
         "commit": plan.commit,
         "dirty": plan.dirty,
+        **({"promoted_from": plan.promoted_from} if plan.promoted_from is not None else {}),
         "bundle": plan.bundle,
         "plan": plan.digest,
         "inputs": plan.inputs,

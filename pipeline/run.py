@@ -20,7 +20,7 @@ from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
 from pipeline.options import DeployOptions
 from pipeline.outcome import Outcome, UnitOutcome
-from pipeline.plan import Plan, load_plan
+from pipeline.plan import Envelope, Plan, load_plan
 from pipeline.publishing.naming import names_services
 from pipeline.reaching import Reached
 from pipeline.rollback.automatic import refuse_rollback_under_way, rolled_back_on_failure
@@ -89,22 +89,27 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
         # An earlier run stopped part-way: its plan, its bundle, its gates.
         plan = session.plan(unfinished)
         _no_rotation(session, plan)
+        refuse_other_candidate(plan, options)
         bundle = load_bundle(session.state.project.bundles, plan.bundle)
         session.ui.note(f"going on with plan {plan.digest[:12]} of an earlier run")
     else:
         # 2. Source to bytes. 3. Everything that must pass before those bytes may be planned.
-        built = run(Build(session.project, options.together or (session.target,), session.ui))
-        bundle = built.bundle
-        run(CheckArguments(session, bundle, ready))
-        results = run(Judge(session.project, built, session.ui))
+        # A promotion has both: a candidate's bytes, judged.
+        if options.candidate is not None:
+            bundle, gates = options.candidate.bundle, list(options.candidate.gates)
+            run(CheckArguments(session, bundle, ready))
+        else:
+            built = run(Build(session.project, options.together or (session.target,), session.ui))
+            bundle = built.bundle
+            run(CheckArguments(session, bundle, ready))
+            gates = [result.to_json() for result in run(Judge(session.project, built, session.ui))]
         # 4. What differs from the chain. 5. A yes to exactly that.
-        plan = run(Planning(session, bundle, ready, options.saved))
+        plan = run(Planning(session, bundle, ready, options.saved, options.candidate))
         outcome.plan, outcome.bundle = plan.digest, bundle.digest
         if _recorded(session, plan):
             run.skip("deploying", Skip("the chain holds this release, and it is recorded"))
             outcome.record = str(record_path_of(session, plan))
             return
-        gates = [result.to_json() for result in results]
         if touches_proxies(session, plan):
             examined = run(Safety(session, bundle, plan))
             if examined.accepted or session.project.gates.layout is not None:
@@ -135,6 +140,17 @@ def _no_rotation(session: Session, plan: Plan) -> None:
             f"a rotation of the key to {plan.body.handover} is under way on {session.target.name}",
             done="This run did nothing; what the rotation did so far is in the journal.",
             remedy=f"Finish it: `ship signer rotate --chain {session.target.name}`.",
+        )
+
+
+def refuse_other_candidate(plan: Envelope, options: DeployOptions) -> None:
+    """``ship promote`` carries on its own promotion; whatever else is unfinished is another command's."""
+    candidate = options.candidate
+    if candidate is not None and (plan.promoted_from, plan.version) != (candidate.tag, candidate.version):
+        whose = f"of {plan.tag}, promoted from {plan.promoted_from}," if plan.promoted_from else f"of {plan.tag}"
+        raise OtherPlanUnfinished(
+            f"a plan {whose} is unfinished on {plan.target}, and {candidate.tag} is another release",
+            remedy=f"`ship deploy --chain {plan.target}` finishes it; `--replan` gives up what was not sent.",
         )
 
 

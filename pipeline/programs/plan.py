@@ -36,6 +36,7 @@ def refuse_stale_program_plan(saved: ProgramPlan, now: ProgramPlan) -> None:
         ("the project", saved.project, now.project),
         ("the version", saved.version, now.version),
         ("the target", saved.target, now.target),
+        ("the candidate", saved.promoted_from, now.promoted_from),
         ("the bundle", saved.bundle, now.bundle),
         ("the manifests", saved.inputs, now.inputs),
         ("the recorded state", saved.state, now.state),

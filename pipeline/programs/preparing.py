@@ -17,6 +17,7 @@ from pipeline.bundle import Bundle
 from pipeline.git import current_commit
 from pipeline.manifest.program_units import program_ids, solana_units
 from pipeline.manifest.resolved import resolved
+from pipeline.options import Candidate
 from pipeline.programs.keys import deployer_and_payer, squads_of
 from pipeline.programs.plan import ProgramPlan, load_program_plan, refuse_stale_program_plan
 from pipeline.programs.session import ProgramSession, idls_of
@@ -191,10 +192,13 @@ class ProgramPlanning:
     bundle: Bundle
     ready: ProgramReady
     saved: Path | None = None
+    candidate: Candidate | None = None
     title: str = "planning"
 
     def run(self) -> ProgramPlan:
         plan = make_program_plan(self.session, self.bundle, self.ready)
+        if self.candidate is not None:
+            plan = self.candidate.final(plan)
         if self.saved is not None:
             saved = load_program_plan(self.saved)
             refuse_stale_program_plan(saved, plan)

@@ -46,6 +46,7 @@ def derive_program_record(plan: ProgramPlan, bodies: Mapping[str, SolanaPlan], r
         "chain": dict(body.chain),
         "commit": plan.commit,
         "dirty": plan.dirty,
+        **({"promoted_from": plan.promoted_from} if plan.promoted_from is not None else {}),
         "bundle": plan.bundle,
         "plan": plan.digest,
         "inputs": plan.inputs,

@@ -26,7 +26,7 @@ from pipeline.programs.rollback.ahead import KeepWayBack
 from pipeline.programs.sending import SendPrograms
 from pipeline.programs.session import ProgramSession, open_program_session
 from pipeline.rollback.errors import RollbackUnderWay
-from pipeline.run import NothingToReplan, OtherPlanUnfinished
+from pipeline.run import NothingToReplan, OtherPlanUnfinished, refuse_other_candidate
 from pipeline.session import unfinished_plan
 from pipeline.step import Runner, Skip
 from pipeline.steps.approve import Approve
@@ -61,19 +61,22 @@ def _deploy(session: ProgramSession, options: DeployOptions, outcome: Outcome, r
                 done="This run did nothing; what the rollback did so far is in the journal.",
                 remedy=f"Finish it: `ship rollback --chain {session.target.name} --execute`.",
             )
+        refuse_other_candidate(plan, options)
         bundle = session.bundle(plan.bundle)
         session.ui.note(f"going on with plan {plan.digest[:12]} of an earlier run")
     else:
-        made = run(Build(session.project, options.together or (session.target,), session.ui))
-        bundle = made.bundle
-        results = run(Judge(session.project, made, session.ui))
-        plan = run(ProgramPlanning(session, bundle, ready, options.saved))
+        if options.candidate is not None:
+            bundle, gates = options.candidate.bundle, options.candidate.gates
+        else:
+            made = run(Build(session.project, options.together or (session.target,), session.ui))
+            bundle = made.bundle
+            gates = tuple(result.to_json() for result in run(Judge(session.project, made, session.ui)))
+        plan = run(ProgramPlanning(session, bundle, ready, options.saved, options.candidate))
         outcome.plan, outcome.bundle = plan.digest, bundle.digest
         if _recorded(session, plan):
             run.skip(SendPrograms.title, Skip("the cluster runs this release, and it is recorded"))
             outcome.record = str(_newest_record(session, plan))
             return
-        gates = tuple(result.to_json() for result in results)
         if plan.body.actions:
             run(KeepWayBack(session, plan))
         run(Approve(session, plan, bundle, gates, options.yes, options.saved, options.approvals))

@@ -60,6 +60,7 @@ class Approve:
             "version": self.plan.version,
             "commit": self.plan.commit,
             "dirty": self.plan.dirty,
+            **({"promoted_from": self.plan.promoted_from} if self.plan.promoted_from is not None else {}),
             "approved_by": by,
             "gates": list(self.gates),
             **({"approvals": [approval.to_json() for approval in signed.valid]} if signed is not None else {}),

@@ -15,6 +15,7 @@ from pipeline.manifest.project import Project
 from pipeline.manifest.resolved import resolved
 from pipeline.manifest.target import Target
 from pipeline.manifest.units import evm_units
+from pipeline.options import Candidate
 from pipeline.plan import Plan, live_digest, load_plan, refuse_stale
 from pipeline.same_address import address_warnings
 from pipeline.scripts import scripts_of
@@ -71,10 +72,13 @@ class Planning:
     bundle: Bundle
     ready: Ready
     saved: Path | None = None
+    candidate: Candidate | None = None
     title: str = "planning"
 
     def run(self) -> Plan:
         plan = make_plan(self.session, self.bundle, self.ready.deployer)
+        if self.candidate is not None:
+            plan = self.candidate.final(plan)
         if self.saved is not None:
             saved = load_plan(self.saved)
             refuse_stale(saved, plan)
