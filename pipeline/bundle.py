@@ -28,9 +28,10 @@ from chains.evm.sources import choose
 from chains.files import fsync_folder
 from pipeline.artifact_json import artifact_from_json, artifact_to_json
 
-__all__ = ["Bundle", "BundleDamaged", "BundleMissing", "add_programs", "load_bundle", "write_bundle"]
+__all__ = ["Bundle", "BundleDamaged", "BundleMissing", "add_programs", "load_bundle", "place_bundle", "write_bundle"]
 
 KIND = "contract-ship/bundle"
+_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,200}")
 
 
 class BundleDamaged(Refused):
@@ -195,6 +196,17 @@ def _placed(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes
     data = pretty(manifest)
     digest = sha256_hex(data)
     _place(folder, digest, {**files, "bundle.json": data})
+    return load_bundle(folder, digest)
+
+
+def place_bundle(folder: Path, files: Mapping[str, bytes]) -> Bundle:
+    """A bundle's files as somebody sent them, written below ``folder`` and checked as every bundle is. Raises ``BundleDamaged``."""
+    if any(not _FILE.fullmatch(name) or ".." in name.split("/") for name in files):
+        raise BundleDamaged(
+            "the bundle holds a file outside its folder", remedy="Fetch it again, from where it was published."
+        )
+    digest = sha256_hex(files.get("bundle.json", b""))
+    _place(folder, digest, files)
     return load_bundle(folder, digest)
 
 

@@ -41,7 +41,7 @@ from pipeline.steps.verify import Verify
 from pipeline.steps.way_home import way_home
 from pipeline.ui.base import Ui
 
-__all__ = ["deploy"]
+__all__ = ["NothingToReplan", "OtherPlanUnfinished", "deploy", "refuse_other_candidate"]
 
 
 class NothingToReplan(Refused):

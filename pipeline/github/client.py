@@ -33,9 +33,10 @@ _MOST_REDIRECTS = 3
 
 
 class Client:
-    """``api_url`` is GitHub's API; paths start with a slash, as its documentation writes them."""
+    """``api_url`` is GitHub's API; paths start with a slash, as its documentation writes them. Without ``auth`` it shows what
+    everybody may see."""
 
-    def __init__(self, api_url: str, auth: Auth, *, clock: Clock | None = None) -> None:
+    def __init__(self, api_url: str, auth: Auth | None, *, clock: Clock | None = None) -> None:
         from github import Github
 
         from pipeline import __version__
@@ -106,8 +107,9 @@ class Client:
 
     def _download(self, path: str, max_bytes: int) -> bytes:
         headers = {"Accept": "application/octet-stream"}
-        with self._translated("GET", path):
-            self._auth.authentication(headers)
+        if self._auth is not None:
+            with self._translated("GET", path):
+                self._auth.authentication(headers)
         url = self.api_url + path
         response = self._fetch(url, headers, max_bytes)
         for _ in range(_MOST_REDIRECTS):

@@ -24,6 +24,7 @@ from pipeline.manifest.fields import (
 )
 from pipeline.manifest.gates_spec import GatesSpec
 from pipeline.manifest.program_spec import ProgramCallSpec, ProgramCheckSpec, ProgramSpec, SolanaSpec, of_program
+from pipeline.manifest.promote_spec import PromoteSpec
 from pipeline.manifest.release_spec import GithubSpec, ReleaseSpec
 from pipeline.manifest.review_spec import ReviewSpec
 
@@ -262,6 +263,9 @@ class ProjectSpec(Spec):
     rollback: RollbackSpec = Field(default_factory=RollbackSpec, description="How a release is taken back.")
     review: ReviewSpec = Field(default_factory=ReviewSpec, description="What a review pack may leave unexplained.")
     github: GithubSpec = Field(default_factory=GithubSpec, description="Where releases are published, and as whom.")
+    promote: PromoteSpec = Field(
+        default_factory=PromoteSpec, description="What a release candidate has to have behind it."
+    )
     release: ReleaseSpec = Field(default_factory=ReleaseSpec, description="What a release asks for and publishes.")
 
     @property

@@ -115,24 +115,26 @@ def _passed(passed: bool) -> Cell:
     return state_cell("ok" if passed else "failed")
 
 
-def render_verified(results: Sequence[RecordFindings]) -> list[str]:
+def render_verified(
+    results: Sequence[RecordFindings], *, restore: str = "restore it from version control"
+) -> list[str]:
     """One line a finding, and a verdict for each record."""
     if not results:
         return ["There are no release records yet, so there is nothing to verify."]
     lines: list[str] = []
     for result in results:
         rows: list[Row] = [(state_cell(f.state), f.what, printable(f.detail, 400)) for f in result.findings]
-        lines += [*table([(Cell(result.path, bold=True),)], indent=0), *table(rows), f"  {_verdict(result)}", ""]
+        lines += [*table([(Cell(result.path, bold=True),)], indent=0), *table(rows), f"  {_verdict(result, restore)}", ""]
     return lines[:-1]
 
 
-def _verdict(result: RecordFindings) -> str:
+def _verdict(result: RecordFindings, restore: str) -> str:
     match exit_code([result]):
         case 0:
             return "proven: files, signatures and chain agree"
         case 4:
             return "contradicted: do not rely on this record, and find out which side is wrong"
         case 2:
-            return "not proven: a file is missing or altered; restore it from version control"
+            return f"not proven: a file is missing or altered; {restore}"
         case _:
             return "not proven: the chain did not answer; run it again"

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chains.errors import ShipError
-from chains.evm.localnet import running
 from chains.rpc import Endpoint
-from pipeline.lock import locked
 from pipeline.manifest.project import Project, load_project
 from pipeline.manifest.target import Target, load_target
 from pipeline.plan import Plan
-from pipeline.reaching import endpoint_urls, is_embedded
 from pipeline.records.facts import ask_all, facts_of
+from pipeline.records.endpoints import target_urls
 from pipeline.records.files import Evidence, gather
 from pipeline.records.finding import RecordFile, find_records, load
 from pipeline.records.findings import Finding, RecordFindings
 from pipeline.records.witness import Witness, keccak_hex, recover_signer
-from pipeline.session import embedded_chain
 from pipeline.state.local import ProjectState, TargetState
 
 __all__ = ["verify_records"]
@@ -116,15 +113,9 @@ def _ask_chain(project: Project, name: str, evidence: dict[RecordFile, Evidence]
 
 
 def _ask_cluster(project: Project, target: Target, evidence: dict[RecordFile, Evidence], newest: Path | None) -> None:
-    from pipeline.programs.session import embedded_cluster  # Solana targets alone
-    from pipeline.records.program_facts import program_chain_findings
+    from pipeline.records.program_facts import program_chain_findings  # Solana targets alone
 
-    state = ProjectState(project.root).target(target.name)
-    with ExitStack() as stack:
-        if is_embedded(target):
-            urls = [stack.enter_context(embedded_cluster(project, state, owns=False)).url]
-        else:
-            urls = endpoint_urls(project, target)
+    with target_urls(project, target, _purpose(target)) as urls:
         named = [(url, Endpoint(url).label) for url in urls]
         for file, found in evidence.items():
             if found.record is not None:
@@ -168,16 +159,13 @@ def _moved_on(evidence: Evidence) -> bool:
     return any(row.kind in {"tx.final", "sol.final"} for row in rows[len(evidence.seen) :])
 
 
+def _purpose(target: Target) -> str:
+    return f"ship record verify --chain {target.name}"
+
+
 @contextmanager
 def _witnesses(project: Project, target: Target) -> Iterator[list[Witness]]:
     """Every endpoint of the target, reached by web3."""
-    state: TargetState = ProjectState(project.root).target(target.name)
     timeout_s = float(target.spec.rpc.timeout_s)
-    with ExitStack() as stack:
-        if is_embedded(target):
-            if running(state.localnet, target.chain.chain_id or 0) is None:
-                stack.enter_context(locked(state.lock, f"ship record verify --chain {target.name}"))
-            urls = [stack.enter_context(embedded_chain(project, target, state, owns=False)).url]
-        else:
-            urls = endpoint_urls(project, target)
+    with target_urls(project, target, _purpose(target)) as urls:
         yield [Witness(url, Endpoint(url).label, timeout_s) for url in urls]

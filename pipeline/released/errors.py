@@ -1,0 +1,27 @@
+"""Why a release cannot be looked at.
+
+ReleaseMissing    there is no such release, or it cannot be read from there
+ReleaseUnreadable  a file in it is of no form that can be judged
+"""
+
+from __future__ import annotations
+
+from chains.errors import Refused
+
+__all__ = ["ReleaseMissing", "ReleaseUnreadable"]
+
+
+class ReleaseMissing(Refused):
+    """SHIP-W01: there is no release of this tag."""
+
+    code = "SHIP-W01"
+
+    @classmethod
+    def default_done(cls) -> str:
+        return "Nothing was sent."
+
+
+class ReleaseUnreadable(Refused):
+    """SHIP-W02: the release's files are too many, too large, or not files."""
+
+    code = "SHIP-W02"
