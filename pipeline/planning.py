@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from chains.errors import Refused
 from pipeline.manifest.project import Project, load_project
 from pipeline.manifest.target import Target, load_target
+from pipeline.options import Candidate
 from pipeline.plan import Envelope
 from pipeline.session import open_session
 from pipeline.step import Runner
@@ -31,26 +33,30 @@ class NoPack(Refused):
     code = "SHIP-P09"
 
 
-def plan_project(root: Path, target_name: str, ui: Ui, *, pack: Path | None = None) -> tuple[Envelope, str]:
+def plan_project(
+    root: Path, target_name: str, ui: Ui, *, pack: Path | None = None, candidate: Candidate | None = None
+) -> tuple[Envelope, str]:
     """The plan for the target as it is now, and that plan as text. Reads only.
 
-    ``pack``: the folder its review pack is written to.
+    ``pack``: the folder its review pack is written to. ``candidate``: planned as its promotion, with its bytes.
     """
     if pack is not None:
         from pipeline.review.pack import refuse_taken  # for packs alone
 
         refuse_taken(pack)
     project = load_project(root)
+    if candidate is not None:
+        project = replace(project, version=candidate.version)
     target = load_target(project, target_name)
     if target.chain.kind == "solana":
-        return _programs(project, target, ui, pack)
+        return _programs(project, target, ui, pack, candidate)
     run = Runner(ui)
     with open_session(project, target, ui, purpose=f"ship plan --chain {target.name}", write=False) as session:
         ready = run(Preflight(session))
         if ready.unfinished:
             raise _unfinished(target, ready.unfinished)
-        bundle = run(Build(project, (target,), ui)).bundle
-        plan = run(Planning(session, bundle, ready))
+        bundle = candidate.bundle if candidate is not None else run(Build(project, (target,), ui)).bundle
+        plan = run(Planning(session, bundle, ready, candidate=candidate))
         if touches_proxies(session, plan):
             run(Safety(session, bundle, plan))
         if pack is not None:
@@ -67,7 +73,9 @@ def _unfinished(target: Target, digest: str) -> UnfinishedPlan:
     )
 
 
-def _programs(project: Project, target: Target, ui: Ui, pack: Path | None) -> tuple[Envelope, str]:
+def _programs(
+    project: Project, target: Target, ui: Ui, pack: Path | None, candidate: Candidate | None
+) -> tuple[Envelope, str]:
     from pipeline.programs.preparing import ProgramPlanning, ProgramPreflight  # start-up: Solana targets alone
     from pipeline.programs.session import open_program_session
 
@@ -82,7 +90,7 @@ def _programs(project: Project, target: Target, ui: Ui, pack: Path | None) -> tu
         ready = run(ProgramPreflight(session))
         if ready.unfinished:
             raise _unfinished(target, ready.unfinished)
-        bundle = run(Build(project, (target,), ui)).bundle
-        plan = run(ProgramPlanning(session, bundle, ready))
+        bundle = candidate.bundle if candidate is not None else run(Build(project, (target,), ui)).bundle
+        plan = run(ProgramPlanning(session, bundle, ready, candidate=candidate))
         session.second_look(plan, bundle)
         return plan, session.render(plan)

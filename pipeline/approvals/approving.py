@@ -64,6 +64,8 @@ class ApproveOptions:
 def approve_plan(root: Path, options: ApproveOptions, ui: Ui) -> tuple[Approval, Path]:
     """The new approval and the file it was added to. Raises a ``Refused`` before anything is signed."""
     project, plan = load_project(root), load_plan(options.plan)
+    if plan.promoted_from is not None:  # a promotion's version is the final one, which no file of the commit names
+        project = replace(project, version=plan.version)
     target = load_target(project, plan.target)
     _own(project, target, plan)
     bundle = _bundle(project, target, plan, ui)

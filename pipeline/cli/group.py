@@ -48,8 +48,14 @@ COMMANDS = {
         "pipeline.cli.release_cmd",
         "Publish the release on GitHub: tag, draft, assets, digests read back, published last.",
     ),
-    "promote": ("pipeline.cli.promote_cmd", "Put a release candidate's very bytes on other chains, as the final version."),
-    "verify-release": ("pipeline.cli.verify_release_cmd", "Prove a published release from its files and the chain alone."),
+    "promote": (
+        "pipeline.cli.promote_cmd",
+        "Put a release candidate's very bytes on other chains, as the final version.",
+    ),
+    "verify-release": (
+        "pipeline.cli.verify_release_cmd",
+        "Prove a published release from its files and the chain alone.",
+    ),
     "sign": ("pipeline.cli.sign.group", "Sign on a machine without a network: export, sign there, import."),
     "signer": ("pipeline.cli.signer_cmd", "Make an encrypted key; show, test or rotate a target's key."),
     "createx": ("pipeline.cli.createx_cmd", "See that CreateX is on a target's chain, for create3 addresses."),

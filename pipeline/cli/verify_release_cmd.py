@@ -21,7 +21,12 @@ __all__ = ["command"]
 )
 @click.option("--repository", metavar="OWNER/NAME", help="The GitHub repository to download it from.")
 @click.option("--api-url", metavar="URL", help="The API of a GitHub Enterprise.")
-@click.option("--rpc", multiple=True, metavar="TARGET=URL", help="An endpoint to ask for a target. The chain's public one otherwise.")
+@click.option(
+    "--rpc",
+    multiple=True,
+    metavar="TARGET=URL",
+    help="An endpoint to ask for a target. The chain's public one otherwise.",
+)
 @click.option("--signer", metavar="ADDRESS", help="The address that has to have signed the release.")
 @json_option
 @click.pass_context

@@ -30,7 +30,9 @@ class PromoteSpec(Spec):
     """``[promote]``: what a release candidate has to have behind it before `ship promote` puts it anywhere."""
 
     min_age: Duration | None = Field(
-        default=None, description="How long the candidate must have been live and proven on its targets.", examples=["24h"]
+        default=None,
+        description="How long the candidate must have been live and proven on its targets.",
+        examples=["24h"],
     )
     require_targets: tuple[Name, ...] = Field(
         default=(),
@@ -38,8 +40,10 @@ class PromoteSpec(Spec):
         "otherwise.",
     )
     ladder: tuple[Name, ...] = Field(
-        default=(), description='Environments from lowest to highest, as ["local", "testnet", "mainnet"]: none is skipped.'
+        default=(),
+        description='Environments from lowest to highest, as ["local", "testnet", "mainnet"]: none is skipped.',
     )
     rungs: Mapping[Name, tuple[Name, ...]] = Field(
-        default_factory=dict, description="Targets by rung, where the chain's own kind (local, testnet, mainnet) is not meant."
+        default_factory=dict,
+        description="Targets by rung, where the chain's own kind (local, testnet, mainnet) is not meant.",
     )

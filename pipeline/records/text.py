@@ -124,7 +124,12 @@ def render_verified(
     lines: list[str] = []
     for result in results:
         rows: list[Row] = [(state_cell(f.state), f.what, printable(f.detail, 400)) for f in result.findings]
-        lines += [*table([(Cell(result.path, bold=True),)], indent=0), *table(rows), f"  {_verdict(result, restore)}", ""]
+        lines += [
+            *table([(Cell(result.path, bold=True),)], indent=0),
+            *table(rows),
+            f"  {_verdict(result, restore)}",
+            "",
+        ]
     return lines[:-1]
 
 

@@ -11,13 +11,13 @@ from chains.rpc import Endpoint
 from pipeline.manifest.project import Project, load_project
 from pipeline.manifest.target import Target, load_target
 from pipeline.plan import Plan
-from pipeline.records.facts import ask_all, facts_of
 from pipeline.records.endpoints import target_urls
+from pipeline.records.facts import ask_all, facts_of
 from pipeline.records.files import Evidence, gather
 from pipeline.records.finding import RecordFile, find_records, load
 from pipeline.records.findings import Finding, RecordFindings
 from pipeline.records.witness import Witness, keccak_hex, recover_signer
-from pipeline.state.local import ProjectState, TargetState
+from pipeline.state.local import ProjectState
 
 __all__ = ["verify_records"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chains.canonical import pretty, sha256_hex
@@ -69,8 +69,11 @@ class Materials:
         return f"{self.project.name} {self.version}"
 
 
-def gather_materials(project: Project) -> Materials:
-    """Read and judge the local files. Raises ``NotReady`` with every reason found."""
+def gather_materials(project: Project, version: str | None = None) -> Materials:
+    """Read and judge the local files. Raises ``NotReady`` with every reason found.
+
+    ``version``: another than the project's files say, namely the one its candidate was promoted to.
+    """
     reasons: Reasons = []
     head = current_commit(project.root)
     if head.id is None:
@@ -78,8 +81,18 @@ def gather_materials(project: Project) -> Materials:
     elif head.dirty:
         reasons.append(("the working tree has uncommitted changes", "Commit or remove them: `git status` lists them."))
     reasons += differing_versions(project)
+    candidate = f"v{project.version}" if version not in {None, project.version} else None
+    project = replace(project, version=version or project.version)
     changes = changelog_entry(project, reasons)
     records = _records(project, reasons)
+    reasons += [
+        (
+            f"{r.target}: v{version} was not promoted from {candidate} there",
+            f"`ship promote {candidate} --chain {r.target}`.",
+        )
+        for r in records
+        if candidate is not None and r.record.get("promoted_from") != candidate
+    ]
     commit = _commit(project, head.id, records, reasons)
     if reasons:
         raise NotReady(reasons)

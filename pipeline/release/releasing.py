@@ -64,10 +64,11 @@ class Gathering:
     """The local half of the preflight, and every byte that will be published."""
 
     root: Path
+    version: str | None = None
     title: str = "checking what is released"
 
     def run(self) -> tuple[Materials, tuple[File, ...]]:
-        materials = gather_materials(load_project(self.root))
+        materials = gather_materials(load_project(self.root), self.version)
         return materials, make_files(materials)
 
     def summary(self, result: tuple[Materials, tuple[File, ...]]) -> str:

@@ -28,7 +28,13 @@ _MOVED = "; not as recorded: a later release changed it, or somebody else did"
 
 
 def chain_findings(
-    record: Mapping[str, Any], bundle: Bundle | None, urls: Sequence[str], clock: Clock, *, still: bool, timeout_s: float = 10.0
+    record: Mapping[str, Any],
+    bundle: Bundle | None,
+    urls: Sequence[str],
+    clock: Clock,
+    *,
+    still: bool,
+    timeout_s: float = 10.0,
 ) -> Iterator[Finding]:
     """Identity, transactions, code by its recorded hash, then the bundle's bytes. Never raises for what a chain answers.
 
@@ -85,7 +91,7 @@ def _proven(record: Mapping[str, Any], bundle: Bundle, rpc: Rpc, proof: Mapping[
     answers = rpc.read_all(asked)
     sent = answers[1] if hash_ else None
     action = _action(proof, sent) if isinstance(sent, dict) else None
-    if action is None:
+    if action is None or not isinstance(sent, dict):
         return _runtime_alone(record, artifact, proof, data_or_nothing(answers[0]))
     again: Any = None
     if action.to != CREATEX:  # whom its constructor sees is known to the plan alone
@@ -116,9 +122,7 @@ _FACTORIES = {CREATE2_FACTORY.lower(): CREATE2_FACTORY, CREATEX.lower(): CREATEX
 def _runtime_alone(record: Mapping[str, Any], artifact: Artifact, proof: Mapping[str, Any], code: bytes) -> Finding:
     """Where no transaction carries the init code. Libraries are the ones the code holds; they have to be the record's own."""
     what, address = f"bytes {proof['action']}", proof["address"]
-    linked = {
-        name: code[places[0].start : places[0].stop] for name, places in artifact.runtime_links.items() if places
-    }
+    linked = {name: code[places[0].start : places[0].stop] for name, places in artifact.runtime_links.items() if places}
     known = {str(p["address"]).lower() for p in record["proofs"]}
     strange = [name for name, found in linked.items() if "0x" + found.hex() not in known]
     expected = mask(link(artifact.runtime_code, artifact.runtime_links, linked), masks(artifact)) if code else b""
@@ -129,7 +133,9 @@ def _runtime_alone(record: Mapping[str, Any], artifact: Artifact, proof: Mapping
     return Finding("chain", what, "ok", f"{address}: runtime match; no transaction of the record carries its init code")
 
 
-def _solana(record: Mapping[str, Any], bundle: Bundle | None, urls: Sequence[str], timeout_s: float) -> Iterator[Finding]:
+def _solana(
+    record: Mapping[str, Any], bundle: Bundle | None, urls: Sequence[str], timeout_s: float
+) -> Iterator[Finding]:
     from hashlib import sha256
 
     from pipeline.records.program_facts import program_chain_findings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -88,7 +87,9 @@ def _bundle(name: str, data: bytes, folder: Path, contents: Contents) -> None:
             contents.add(name, "altered", f"it holds bundle {bundle.digest[:12]}")
             return
         contents.bundles[bundle.digest] = bundle
-        contents.add(name, "ok", f"{len(bundle.manifest['files'])} files, each with its sha256, together {bundle.digest[:12]}")
+        contents.add(
+            name, "ok", f"{len(bundle.manifest['files'])} files, each with its sha256, together {bundle.digest[:12]}"
+        )
 
 
 def _unpacked(data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -145,7 +146,9 @@ def _held_together(package: Package, released: Released, contents: Contents) -> 
     else:
         contents.add(stated_name, "ok", "names the record and the bundle by sha256")
     if released.record["bundle"] not in contents.bundles:
-        contents.add(f"bundle of {released.target}", "missing", f"{str(released.record['bundle'])[:12]} is not in the release")
+        contents.add(
+            f"bundle of {released.target}", "missing", f"{str(released.record['bundle'])[:12]} is not in the release"
+        )
 
 
 def _way_back(package: Package, name: str, data: bytes, contents: Contents) -> None:
@@ -193,7 +196,11 @@ def _one_commit(package: Package, contents: Contents) -> None:
     elif package.tag_commit is None:
         contents.add("commit", "note", f"{commit}; what the tag {package.tag} stands for was not asked")
     elif package.tag_commit != commit:
-        contents.add("commit", "failed", f"the tag {package.tag} is commit {package.tag_commit[:12]}, the records say {commit[:12]}")
+        contents.add(
+            "commit",
+            "failed",
+            f"the tag {package.tag} is commit {package.tag_commit[:12]}, the records say {commit[:12]}",
+        )
     else:
         contents.add("commit", "ok", f"the tag {package.tag} is commit {commit[:12]}, as the records say")
 

@@ -45,7 +45,9 @@ def fetch_package(repository: Repository, tag: str, ui: Ui) -> Package:
     release = found[0]
     assets = repository.assets(release.id)
     if len(assets) > MOST_FILES or sum(asset.size for asset in assets) > MOST_BYTES:
-        raise ReleaseUnreadable(f"{tag} has too many or too large files", remedy="It is not one of ship's. See it there.")
+        raise ReleaseUnreadable(
+            f"{tag} has too many or too large files", remedy="It is not one of ship's. See it there."
+        )
     files: dict[str, bytes] = {}
     wrong: dict[str, str] = {}
     for asset in assets:

@@ -50,7 +50,8 @@ def folder_package(folder: Path, tag: str) -> Package:
             files[entry.name] = data
     except OSError as error:
         raise ReleaseMissing(
-            f"the folder {folder} cannot be read: {error.strerror}", remedy="Name the one the release was downloaded into."
+            f"the folder {folder} cannot be read: {error.strerror}",
+            remedy="Name the one the release was downloaded into.",
         ) from None
     if CHECKSUMS not in files:
         raise ReleaseMissing(

@@ -12,7 +12,7 @@ from chains.base import Clock, SystemClock
 from chains.chain_data import chain_facts
 from chains.errors import Refused
 from pipeline.manifest.release_spec import GithubSpec
-from pipeline.records.findings import Finding, RecordFindings, exit_code
+from pipeline.records.findings import Finding, RecordFindings, State, exit_code
 from pipeline.release.assets import CHECKSUMS
 from pipeline.release.signature import SIGNATURE, release_signer
 from pipeline.released.chain import chain_findings
@@ -106,7 +106,9 @@ def _chain(
     target = str(record["target"])
     url = endpoints.get(target) or _public(record)
     if url is None:
-        yield Finding("chain", "endpoint", "unanswered", f"none is known for {target}: name one with --rpc {target}=URL")
+        yield Finding(
+            "chain", "endpoint", "unanswered", f"none is known for {target}: name one with --rpc {target}=URL"
+        )
         return
     yield from chain_findings(record, contents.bundles.get(str(record["bundle"])), [url], clock, still=False)
 
@@ -124,7 +126,7 @@ def _signature(package: Package, pinned: str | None) -> tuple[str | None, Findin
     """Who signed, and what that is worth: without a pinned address anybody can sign what they changed."""
     data, checksums = package.files.get(SIGNATURE), package.files.get(CHECKSUMS, b"")
     if data is None:
-        state = "missing" if pinned else "note"
+        state: State = "missing" if pinned else "note"
         return None, Finding("signatures", SIGNATURE, state, "the release is not signed")
     try:
         signer = release_signer(data, package.tag, checksums)
