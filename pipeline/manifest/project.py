@@ -88,6 +88,8 @@ def _paths(spec: ProjectSpec) -> Iterator[tuple[tuple[str, ...], str]]:
         ("gates", "gas", "snapshot"): spec.gates.gas.snapshot if spec.gates.gas else None,
     }
     yield from ((key, value) for key, value in optional.items() if value is not None)
+    if spec.release.signing_key is not None:
+        yield ("release", "signing-key"), spec.release.signing_key
     yield from ((("release", "assets"), value) for value in spec.release.assets)
     yield from ((("project", "version-files"), value) for value in spec.project.version_files)
     for kind, units in (("contracts", spec.contracts), ("scripts", spec.scripts)):

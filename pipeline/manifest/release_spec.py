@@ -64,6 +64,10 @@ class ReleaseSpec(Spec):
     )
     assets: tuple[RelativePath, ...] = Field(default=(), description="Further files to publish, as an audit report.")
     remote: str = Field(default="origin", pattern=_REMOTE, description="The git remote a signed tag is pushed to.")
+    signing_key: RelativePath | None = Field(
+        default=None,
+        description="A file with `schema = 1` and a [signer] table: the release key, which signs checksums.txt.",
+    )
     sign_tag: bool = Field(
         default=False,
         description="Sign the tag with git's own configuration. tag.gpgSign = true in git asks for it too.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from chains.chain_data import ChainFacts
+from chains.chain_data import ChainFacts, known_chains
 from pipeline.manifest.promote_spec import PromoteSpec
 
 __all__ = ["rung_of", "skipped"]
@@ -13,7 +13,7 @@ __all__ = ["rung_of", "skipped"]
 def rung_of(spec: PromoteSpec, target: str, chain: ChainFacts | None) -> str | None:
     """By ``[promote] rungs``, else by what is known of the chain; ``None`` where nothing is."""
     named = next((rung for rung, targets in spec.rungs.items() if target in targets), None)
-    if named is not None or chain is None:
+    if named is not None or chain is None or chain.name not in known_chains():
         return named
     return "local" if chain.local else "testnet" if chain.testnet else "mainnet"
 

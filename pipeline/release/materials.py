@@ -83,7 +83,7 @@ def gather_materials(project: Project, version: str | None = None) -> Materials:
     reasons += differing_versions(project)
     candidate = f"v{project.version}" if version not in {None, project.version} else None
     project = replace(project, version=version or project.version)
-    changes = changelog_entry(project, reasons)
+    changes = changelog_entry(project, reasons, candidate.removeprefix("v") if candidate else None)
     records = _records(project, reasons)
     reasons += [
         (

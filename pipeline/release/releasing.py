@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from pipeline.release.materials import Materials, gather_materials
 from pipeline.release.notes import release_notes
 from pipeline.release.publishing import Comparing, Publishing
 from pipeline.release.remote_checks import RequiredChecks, Rights
+from pipeline.release.signing import ReleaseKey, Signing
 from pipeline.release.tagging import Tagging
 from pipeline.release.uploading import Uploading
 from pipeline.release.work import Deed, Work
@@ -77,12 +78,24 @@ class Gathering:
         return f"{materials.tag} of commit {materials.commit[:12]} on {targets}, {len(files)} assets"
 
 
-def release_project(root: Path, ui: Ui, *, draft: bool, dry: bool, clock: Clock | None = None) -> ReleaseOutcome:
-    """Everything that is there already is left as it is, so the same command goes on after any interruption."""
+def release_project(
+    root: Path,
+    ui: Ui,
+    *,
+    draft: bool,
+    dry: bool,
+    clock: Clock | None = None,
+    version: str | None = None,
+    key: ReleaseKey | None = None,
+) -> ReleaseOutcome:
+    """Everything that is there already is left as it is, so the same command goes on after any interruption.
+
+    ``version``: what a candidate was promoted to. ``key`` signs, in place of the one under [release].
+    """
     state = ProjectState(root)
     with locked(state.work / "locks" / "github-release.lock", "ship release"):
         step = Runner(ui)
-        materials, files = step(Gathering(root))
+        materials, files = step(Gathering(root, version))
         spec = materials.project.spec
         place = find_place(root, spec.github, spec.release.remote)
         auth, found = find_access(root, spec.github, place)
@@ -97,6 +110,7 @@ def release_project(root: Path, ui: Ui, *, draft: bool, dry: bool, clock: Clock 
             ui=ui,
             dry=dry,
         )
+        work = replace(work, files=(*files, *step(Signing(work, key))))
         return _publish(work, step, place.repository, draft=draft)
 
 

@@ -1,4 +1,4 @@
-"""Typed data (EIP-712) that may be signed: a Safe's transaction, an approval of a plan, and a probe of the key. Nothing
+"""Typed data (EIP-712) that may be signed: a Safe's transaction, an approval of a plan, a release's checksums, and a probe of the key. Nothing
 else, and no bare hash.
 
 The digest is computed here from the fields; a caller never hands one over.
@@ -15,6 +15,7 @@ from pipeline.signing.probe_message import ProbeMessage
 
 if TYPE_CHECKING:
     from pipeline.approvals.message import ApprovalMessage
+    from pipeline.release.signature import ReleaseMessage
 
 __all__ = ["SafeMessage", "typed_signature"]
 
@@ -31,14 +32,17 @@ class SafeMessage:
         return self.tx.hash(domain_separator(self.chain_id, self.safe))
 
 
-def typed_signature(backend: EvmBackend, message: SafeMessage | ApprovalMessage | ProbeMessage) -> bytes:
+def typed_signature(
+    backend: EvmBackend, message: SafeMessage | ApprovalMessage | ProbeMessage | ReleaseMessage
+) -> bytes:
     """65 bytes, ``r ‖ s ‖ v`` with v 27 or 28. Raises ``PolicyRefused`` before and ``SignatureRejected`` after."""
     from pipeline.approvals.message import ApprovalMessage
+    from pipeline.release.signature import ReleaseMessage
 
-    if not isinstance(message, SafeMessage | ApprovalMessage | ProbeMessage):
+    if not isinstance(message, SafeMessage | ApprovalMessage | ProbeMessage | ReleaseMessage):
         raise PolicyRefused(
             f"typed data of the kind {type(message).__name__} is never signed",
-            remedy="Nothing was signed. Report it: ship signs Safe transactions, approvals of plans and probes.",
+            remedy="Nothing was signed. Report it: ship signs Safe transactions, approvals of plans, releases and probes.",
         )
     if not isinstance(backend, DigestBackend):
         raise PolicyRefused(

@@ -37,11 +37,12 @@ class Refusal(Exception):
 
 @dataclass
 class FakeGithub:
-    """``bare`` is the repository's git. ``digests``: whether assets carry GitHub's own digest."""
+    """``bare`` is the repository's git. ``digests``: whether assets carry GitHub's own digest. ``public``: anybody may read."""
 
     bare: Path
     digests: bool = True
     push: bool | None = True
+    public: bool = False
     url: str = ""
     releases: dict[int, dict[str, Any]] = field(default_factory=dict)
     assets: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -430,7 +431,8 @@ def fake_github(bare: Path) -> Iterator[FakeGithub]:
                 token = filled("installation-token", token=TOKEN, expires_at="2099-01-01T00:00:00Z", permissions={})
                 self._reply(201, hold_reply("POST /app/installations/{installation_id}/access_tokens", token))
                 return
-            if self.headers.get("Authorization") != f"token {TOKEN}":
+            open_ = fake.public and self.command == "GET" and "Authorization" not in self.headers
+            if not open_ and self.headers.get("Authorization") != f"token {TOKEN}":
                 self._reply(401, {"message": "Bad credentials"})
                 return
             asset = re.fullmatch(rf"/repos/{REPOSITORY}/releases/assets/(\d+)", self.path)

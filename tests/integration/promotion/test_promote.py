@@ -1,0 +1,339 @@
+"""``ship promote``: the same bytes on another chain as the final version, and what is refused with nothing sent."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import tarfile
+from datetime import timedelta
+
+import pytest
+
+from chains.canonical import pretty
+from pipeline.cli.guard import show_error
+from pipeline.promotion.errors import NotPromotable
+from pipeline.promotion.promoting import Promotion, ready_candidate
+from pipeline.record import statement
+from pipeline.release.assets import File, checksums
+from pipeline.ui.plain import PlainUi
+from tests.integration.promotion.conftest import TAG
+from tests.integration.release.conftest import git
+from tests.support.schemas import hold
+
+BUILT = "building"
+
+
+def refused(candidate, code, *words, more=()):
+    """Exit code 2 and that reason; nothing reached the second chain, and there is no trace of a plan."""
+    before = candidate.prod.nonce()
+    result = candidate.promote(*more)
+    assert result.exit_code == 2, result.output
+    assert code in result.output
+    for word in words:
+        assert word in result.output
+    assert candidate.prod.nonce() == before
+    assert not (candidate.root / "deployments" / "prod").exists()
+
+
+def assets(github, tag=TAG):
+    """The candidate's assets by name, to be changed in place."""
+    (id_,) = [id_ for id_, release in github.releases.items() if release["tag_name"] == tag]
+    return {a["name"]: a for a in github.assets.values() if a["release"] == id_}
+
+
+def rewritten(github, changed):
+    """Somebody with write access to the release changes files, and checksums.txt with them."""
+    found = assets(github)
+    for name, data in changed.items():
+        found[name]["data"] = data
+    files = [File(name, a["data"]) for name, a in found.items() if name != "checksums.txt"]
+    found["checksums.txt"]["data"] = checksums(files)
+
+
+def test_the_same_bytes_are_deployed_as_the_final_version_and_nothing_is_built(candidate, published):
+    shutil.rmtree(candidate.root / ".ship")  # another machine: what it deploys came from the release
+    result = candidate.promote("--json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    hold(document)
+    assert (document["version"], document["outcome"]) == ("1.0.0", "done")
+    assert BUILT not in result.stderr
+    before, after = candidate.record(TAG, "stage"), candidate.record("v1.0.0", "prod")
+    hold({"schema": 1, "kind": "contract-ship/records", "records": [{"path": "x", "record": after}]})
+    assert after["promoted_from"] == TAG
+    assert (after["bundle"], after["commit"], after["dirty"]) == (before["bundle"], before["commit"], False)
+    assert [gate["name"] for gate in after["gates"]][0] == "tests"
+    assert after["gates"][0]["judged"] == before["gates"][0]["judged"]
+    rows = [json.loads(line) for line in (candidate.root / "deployments/prod/journal.jsonl").read_text().splitlines()]
+    (accepted,) = [row["data"] for row in rows if row["kind"] == "plan.accepted"]
+    assert (accepted["promoted_from"], accepted["version"], accepted["commit"]) == (TAG, "1.0.0", before["commit"])
+    plan = json.loads((candidate.root / f"deployments/prod/plans/{after['plan']}.json").read_text())
+    hold({**plan, "digest": after["plan"]})
+    assert plan["promoted_from"] == TAG
+    for unit in ("Registry", "Counter"):
+        there = [candidate.stage.code(before["units"][unit]["address"]), candidate.prod.code(after["units"][unit]["address"])]
+        assert there[0]
+        assert len(there[0]) == len(there[1])
+
+
+def test_the_same_command_again_sends_nothing(candidate, published):
+    assert candidate.promote().exit_code == 0
+    nonce = candidate.prod.nonce()
+    result = candidate.promote("--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["sent"] == 0
+    assert candidate.prod.nonce() == nonce
+
+
+def test_promoted_where_it_is_live_already_it_sends_nothing_says_so_and_is_recorded(candidate, published):
+    candidate.edit("ship.toml", 'ladder = ["testnet", "mainnet"]', 'ladder = ["testnet"]')
+    candidate.edit("ship.toml", "rungs", "# rungs")
+    git(candidate.root, "checkout", "--", "ship.toml")
+    nonce = candidate.stage.nonce()
+    result = candidate.ship("promote", TAG, "--chain", "stage", "--yes")
+    assert result.exit_code == 0, result.output
+    assert "nothing to send" in result.output
+    assert "0 transactions sent" in result.output
+    assert candidate.stage.nonce() == nonce
+    record = candidate.record("v1.0.0", "stage")
+    assert record["promoted_from"] == TAG
+    assert record["units"]["Counter"]["address"] == candidate.record(TAG, "stage")["units"]["Counter"]["address"]
+
+
+def test_the_local_store_serves_without_github(candidate, monkeypatch):
+    monkeypatch.delenv("GITHUB_TOKEN")
+    result = candidate.promote("--local")
+    assert result.exit_code == 0, result.output
+    assert candidate.record("v1.0.0", "prod")["promoted_from"] == TAG
+
+
+def test_a_plan_is_saved_for_approval_and_deployed_exactly(candidate, published, tmp_path):
+    plan = tmp_path / "plan.json"
+    saved = candidate.ship("promote", TAG, "--chain", "prod", "--out", str(plan))
+    assert saved.exit_code == 0, saved.output
+    assert not (candidate.root / "releases/v1.0.0").exists()
+    document = json.loads(plan.read_text())
+    assert (document["version"], document["promoted_from"]) == ("1.0.0", TAG)
+    result = candidate.promote("--plan", str(plan), "--json")
+    assert result.exit_code == 0, result.output
+    assert candidate.record("v1.0.0", "prod")["plan"] == json.loads(result.stdout)["plan"]
+    plain = candidate.ship("plan", "--chain", "stage", "--out", str(plan))
+    assert plain.exit_code == 0, plain.output
+
+
+def test_a_plan_that_is_no_promotion_is_stale_for_one(candidate, published, tmp_path):
+    plan = tmp_path / "plan.json"
+    assert candidate.ship("plan", "--chain", "prod", "--out", str(plan)).exit_code == 0
+    refused(candidate, "SHIP-P02", "the candidate", more=("--plan", str(plan)))
+
+
+def test_the_final_version_is_released_on_the_candidates_commit(candidate, published):
+    commit = candidate.head
+    assert candidate.promote().exit_code == 0
+    assert candidate.ship("promote", TAG, "--chain", "stage", "--yes").exit_code == 0
+    candidate.commit("Records of 1.0.0")
+    outcome = candidate.release("1.0.0")
+    assert outcome.state == "published"
+    assert git(candidate.bare, "rev-parse", "v1.0.0^{commit}") == commit
+    assert git(candidate.bare, "rev-parse", f"{TAG}^{{commit}}") == commit
+    (release,) = [r for r in published.releases.values() if r["tag_name"] == "v1.0.0"]
+    assert (release["prerelease"], release["make_latest"]) == (False, "true")
+    bundle = f"bundle-{candidate.record(TAG, 'stage')['bundle'][:12]}.tar"
+    assert assets(published)[bundle]["data"] == assets(published, "v1.0.0")[bundle]["data"]
+
+
+def test_a_version_nothing_was_promoted_to_is_not_released(candidate, published):
+    result = candidate.ship("release", "1.0.0")
+    assert result.exit_code == 2
+    assert "stage has no record of v1.0.0" in result.output
+
+
+# ---- fault 48: bytes
+
+
+def test_a_flipped_byte_in_the_bundle_is_refused(candidate, published):
+    bundle = next(a for name, a in assets(published).items() if name.startswith("bundle-"))
+    data = bytearray(bundle["data"])
+    data[len(data) // 2] ^= 1
+    bundle["data"] = bytes(data)
+    refused(candidate, "SHIP-W11", "checksums.txt says")
+
+
+def other_bundle(data):
+    """The archive with one byte of one contract's creation code changed, digests inside kept."""
+    changed = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(data)) as old, tarfile.open(fileobj=changed, mode="w") as new:
+        for entry in old:
+            content = old.extractfile(entry).read()
+            if "/artifacts/Counter" in entry.name:
+                content = content.replace(b"6080", b"6081", 1)
+            entry.size = len(content)
+            new.addfile(entry, io.BytesIO(content))
+    return changed.getvalue()
+
+
+def test_a_changed_bundle_with_checksums_to_match_is_refused_by_its_manifest(candidate, published):
+    name = next(name for name in assets(published) if name.startswith("bundle-"))
+    rewritten(published, {name: other_bundle(assets(published)[name]["data"])})
+    refused(candidate, "SHIP-W11", "does not have the digest")
+    assert candidate.ship("promote", TAG, "--chain", "prod", "--yes", "--local").exit_code == 0  # the store is unharmed
+
+
+def test_a_changed_record_with_everything_to_match_is_refused(candidate, published):
+    record = json.loads(assets(published)["stage.json"]["data"])
+    record["approved_by"] = "somebody"
+    changed = {"stage.json": pretty(record), "stage.intoto.json": pretty(statement(record, "stage.json"))}
+    rewritten(published, changed)
+    refused(candidate, "SHIP-W11", "the record kept here is another")
+    shutil.rmtree(candidate.root / "releases")
+    candidate.commit("Without records")
+    # Without any copy of ours it is the chain that has to agree: another address, and it does not.
+    record["transactions"][0]["code_keccak256"] = "0x" + "11" * 32
+    rewritten(published, {"stage.json": pretty(record), "stage.intoto.json": pretty(statement(record, "stage.json"))})
+    refused(candidate, "SHIP-W13", "has keccak256")
+
+
+def test_a_damaged_bundle_in_the_local_store_is_refused(candidate):
+    bundle = candidate.root / ".ship/bundles" / candidate.record(TAG, "stage")["bundle"]
+    file = next((bundle / "artifacts").iterdir())
+    file.write_bytes(file.read_bytes().replace(b"6080", b"6081", 1))
+    refused(candidate, "SHIP-B20", more=("--local",))
+
+
+# ---- fault 44: commits
+
+
+def test_a_moved_tag_is_refused(candidate, published):
+    git(candidate.root, "commit", "-q", "--allow-empty", "-m", "Another")
+    git(candidate.root, "push", "-q", "origin", "HEAD:other")
+    git(candidate.root, "reset", "-q", "--hard", "HEAD~1")
+    git(candidate.bare, "update-ref", f"refs/tags/{TAG}", "refs/heads/other")
+    refused(candidate, "SHIP-W12", f"the tag {TAG} is commit")
+
+
+def test_a_final_tag_on_another_commit_is_refused(candidate, published):
+    git(candidate.root, "commit", "-q", "--allow-empty", "-m", "Another")
+    git(candidate.root, "tag", "v1.0.0")
+    refused(candidate, "SHIP-W12", "the tag v1.0.0 here is commit")
+
+
+@pytest.mark.parametrize("staged", [True, False])
+def test_other_sources_than_the_candidates_are_refused(candidate, published, staged):
+    candidate.edit("src/Counter.sol", "contract Counter", "// another\ncontract Counter")
+    if staged:
+        candidate.commit("Another counter")
+    refused(candidate, "SHIP-W12", "has other sources" if staged else "uncommitted changes")
+
+
+def test_records_may_have_been_committed_after_the_candidate(candidate, published):
+    candidate.commit("Records of the candidate")
+    assert candidate.head != candidate.record(TAG, "stage")["commit"]
+    assert candidate.promote().exit_code == 0
+    assert candidate.record("v1.0.0", "prod")["commit"] == candidate.record(TAG, "stage")["commit"]
+
+
+# ---- targets, age, ladder
+
+
+def changed_settings(candidate, old, new):
+    """[promote] of the same commit: the candidate was made with these settings."""
+    candidate.edit("ship.toml", old, new)
+
+
+def ready(candidate, now=None):
+    ui = PlainUi(candidate.said)
+    arguments = {} if now is None else {"now": lambda: now}
+    return ready_candidate(candidate.root, Promotion(TAG, None, ("prod",)), ui, **arguments)
+
+
+@pytest.fixture
+def settings(candidate, published, monkeypatch):
+    """Other [promote] settings, as if the candidate's commit had them: the commit check is another test's."""
+    from pipeline.promotion.commits import SameCommit
+
+    monkeypatch.setattr(SameCommit, "run", lambda self: self.commit)
+
+    def change(old, new):
+        candidate.edit("ship.toml", old, new)
+
+    return change
+
+
+def test_a_required_target_the_candidate_never_reached_is_named(candidate, settings):
+    settings('require-targets = ["stage"]', 'require-targets = ["stage", "local"]')
+    refused(candidate, "SHIP-W13", "the candidate was never released to local")
+
+
+def test_too_young_is_refused_and_old_enough_is_not(candidate, settings):
+    settings("[promote]", '[promote]\nmin-age = "24h"')
+    refused(candidate, "SHIP-W13", "old on stage, and has to be 1 d")
+    with pytest.raises(NotPromotable, match=r"23\.9\d* h|23 h|23\.9 h"):
+        ready(candidate, candidate.later(hours=23.9))
+    with pytest.raises(NotPromotable, match="in the future, by this clock"):
+        ready(candidate, candidate.later(hours=-1))
+    assert ready(candidate, candidate.later(hours=24, seconds=1)).version == "1.0.0"
+
+
+def test_a_candidate_whose_contract_was_changed_on_chain_is_refused(candidate, published):
+    registry = candidate.record(TAG, "stage")["units"]["Registry"]["address"]
+    candidate.stage.call("anvil_setCode", registry, "0x6001")
+    refused(candidate, "SHIP-W13", "stage", registry)
+
+
+def test_a_candidate_behind_whose_proxy_something_else_runs_now_is_refused(candidate, published):
+    unit = candidate.record(TAG, "stage")["units"]["Counter"]
+    slot = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
+    candidate.stage.call("anvil_setStorageAt", unit["address"], slot, "0x" + "11" * 32)
+    refused(candidate, "SHIP-W13", "slot Counter.implementation")
+
+
+def test_the_ladder_skips_no_rung(candidate, settings):
+    settings('testnet = ["stage"]', 'rehearsal = ["stage"]')
+    refused(candidate, "SHIP-W13", "prod is mainnet, and the candidate is proven on no testnet target")
+
+
+def test_a_target_on_no_rung_is_refused(candidate, settings):
+    settings(', mainnet = ["prod"]', "")
+    refused(candidate, "SHIP-W13", "prod is of no known kind")
+
+
+# ---- gates and names
+
+
+def test_a_gate_that_never_judged_the_candidate_is_run_on_the_same_bytes(candidate, settings, published):
+    record = candidate.record(TAG, "stage")
+    assert [gate["name"] for gate in record["gates"]] == ["tests"]
+    settings("tests = {}", "tests = {}\nslither = {}")
+    got = ready(candidate)
+    assert {gate["name"] for gate in got.gates} == {"tests", "slither"}
+    assert got.bundle.digest == record["bundle"]
+
+
+def test_a_checkout_that_builds_to_other_bytes_cannot_judge_them(candidate, settings):
+    settings("tests = {}", "tests = {}\nslither = {}")
+    candidate.edit("src/Counter.sol", "contract Counter", "// another\ncontract Counter")
+    refused(candidate, "SHIP-W11", "builds to bundle")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("v1.0.0",), "is no release candidate"),
+        (("v1.0.0-beta.1",), "is no release candidate"),
+        (("v1.0.0-rc.01",), "is no release candidate"),
+        ((TAG, "--to", "1.1.0"), "becomes v1.0.0, not v1.1.0"),
+        (("v9.0.0-rc.1",), "has no published release v9.0.0-rc.1"),
+    ],
+)
+def test_what_is_no_candidate_is_refused(candidate, published, arguments, words):
+    result = candidate.ship("promote", *arguments, "--chain", "prod", "--yes")
+    assert result.exit_code == 2
+    assert words in result.output
+
+
+def test_every_reason_is_named_at_once(candidate, settings):
+    settings('require-targets = ["stage"]', 'require-targets = ["stage", "local"]\nmin-age = "2d"')
+    settings(', mainnet = ["prod"]', "")
+    refused(candidate, "SHIP-W13", "never released to local", "has to be 2 d", "of no known kind")
