@@ -206,6 +206,12 @@ def place_bundle(folder: Path, files: Mapping[str, bytes]) -> Bundle:
             "the bundle holds a file outside its folder", remedy="Fetch it again, from where it was published."
         )
     digest = sha256_hex(files.get("bundle.json", b""))
+    # Held against its manifest before it is written: a good bundle of this name may lie there already and would hide a bad one.
+    with tempfile.TemporaryDirectory(prefix="ship-bundle-") as looked_at:
+        _place(Path(looked_at), digest, files)
+        bundle = load_bundle(Path(looked_at), digest)
+        if set(files) != {*bundle.manifest["files"], "bundle.json"}:
+            raise BundleDamaged("the bundle holds files its bundle.json does not name", remedy="Fetch it again.")
     _place(folder, digest, files)
     return load_bundle(folder, digest)
 

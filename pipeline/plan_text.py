@@ -23,6 +23,7 @@ def render_plan(plan: Plan, currency: str) -> str:
         f"  plan    {plan.digest}",
         f"  bundle  {plan.bundle}",
         f"  commit  {plan.commit or 'none'}{' + uncommitted changes' if plan.dirty else ''}",
+        *([f"  from    {plan.promoted_from}, promoted: its very bytes"] if plan.promoted_from else []),
         f"  signer  {body.deployer}, nonce {body.observed['nonce']}",
         "",
     ]

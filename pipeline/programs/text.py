@@ -29,6 +29,7 @@ def render_program_plan(plan: ProgramPlan) -> str:
         f"  plan    {plan.digest}",
         f"  bundle  {plan.bundle}",
         f"  commit  {plan.commit or 'none'}{' + uncommitted changes' if plan.dirty else ''}",
+        *([f"  from    {plan.promoted_from}, promoted: its very bytes"] if plan.promoted_from else []),
         f"  signer  {body.deployer}",
         *([f"  payer   {body.payer}"] if body.payer != body.deployer else []),
         "",

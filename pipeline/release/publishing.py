@@ -9,6 +9,7 @@ from pipeline.github.objects import Release
 from pipeline.release.assets import CHECKSUMS, parse_checksums
 from pipeline.release.ensuring import ensure
 from pipeline.release.errors import AlreadyDifferent, AssetWrong, NotSeen
+from pipeline.release.signature import SIGNATURE
 from pipeline.release.tagging import confirmed_tag
 from pipeline.release.uploading import missing_or_wrong
 from pipeline.release.work import Work
@@ -88,7 +89,9 @@ class Comparing:
         if CHECKSUMS in there:
             stated = parse_checksums(work.repository.download(there[CHECKSUMS], _MOST_CHECKSUMS_BYTES))
             differing += [
-                f"{CHECKSUMS} has another digest of {f.name}" for f in asked if stated.get(f.name) != f.sha256
+                f"{CHECKSUMS} has another digest of {f.name}"
+                for f in asked
+                if f.name != SIGNATURE and stated.get(f.name) != f.sha256
             ]
         else:
             differing.append(f"{CHECKSUMS} is missing")

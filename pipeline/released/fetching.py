@@ -36,6 +36,11 @@ def open_repository(
 
 def fetch_package(repository: Repository, tag: str, ui: Ui) -> Package:
     """Raises ``ReleaseMissing``, ``ReleaseUnreadable``, and what GitHub's client raises."""
+    if repository.about() is None:
+        raise ReleaseMissing(
+            f"GitHub shows no repository {repository.name}",
+            remedy="Check the name. A private one needs a token that may read it, in GITHUB_TOKEN.",
+        )
     found = [release for release in repository.releases() if release.tag == tag and not release.draft]
     if not found:
         raise ReleaseMissing(
