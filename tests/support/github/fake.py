@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.support.github.contract import filled, hold_reply, hold_request
 
-__all__ = ["TOKEN", "FakeGithub", "fake_github", "serving"]
+__all__ = ["REPOSITORY", "TOKEN", "FakeGithub", "fake_github", "respond", "serving"]
 
 TOKEN = "ghp_" + "plantedTokenOfTheTests0123456789abcd"
 REPOSITORY = "acme/counter"
