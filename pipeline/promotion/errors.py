@@ -14,27 +14,27 @@ __all__ = ["CandidateAltered", "CandidateElsewhere", "NotACandidate", "NotPromot
 
 
 class NotACandidate(Refused):
-    """SHIP-W10: what is named is no release candidate, or cannot become that version."""
+    """SHIP-R43: what is named is no release candidate, or cannot become that version."""
 
-    code = "SHIP-W10"
+    code = "SHIP-R43"
 
 
 class CandidateAltered(Refused):
-    """SHIP-W11: the candidate's files are not the ones that were released."""
+    """SHIP-R44: the candidate's files are not the ones that were released."""
 
-    code = "SHIP-W11"
+    code = "SHIP-R44"
 
 
 class CandidateElsewhere(Refused):
-    """SHIP-W12: the candidate, its tags and this checkout are not all of one commit."""
+    """SHIP-R45: the candidate, its tags and this checkout are not all of one commit."""
 
-    code = "SHIP-W12"
+    code = "SHIP-R45"
 
 
 class NotPromotable(Refused):
-    """SHIP-W13: the candidate has not been where it has to have been. ``reasons`` holds all that was found."""
+    """SHIP-R46: the candidate has not been where it has to have been. ``reasons`` holds all that was found."""
 
-    code = "SHIP-W13"
+    code = "SHIP-R46"
 
     def __init__(self, reasons: list[tuple[str, str]]) -> None:
         super().__init__(

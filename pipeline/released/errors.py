@@ -12,9 +12,9 @@ __all__ = ["ReleaseMissing", "ReleaseUnreadable"]
 
 
 class ReleaseMissing(Refused):
-    """SHIP-W01: there is no release of this tag."""
+    """SHIP-R40: there is no release of this tag."""
 
-    code = "SHIP-W01"
+    code = "SHIP-R40"
 
     @classmethod
     def default_done(cls) -> str:
@@ -22,6 +22,6 @@ class ReleaseMissing(Refused):
 
 
 class ReleaseUnreadable(Refused):
-    """SHIP-W02: the release's files are too many, too large, or not files."""
+    """SHIP-R41: the release's files are too many, too large, or not files."""
 
-    code = "SHIP-W02"
+    code = "SHIP-R41"

@@ -25,9 +25,9 @@ __all__ = ["Asked", "VerifiedRelease", "verify_release"]
 
 
 class RpcUnclear(Refused):
-    """SHIP-W03: ``--rpc`` does not say which target an endpoint is for."""
+    """SHIP-R42: ``--rpc`` does not say which target an endpoint is for."""
 
-    code = "SHIP-W03"
+    code = "SHIP-R42"
 
 
 @dataclass(frozen=True)

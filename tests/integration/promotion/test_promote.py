@@ -156,7 +156,7 @@ def test_a_flipped_byte_in_the_bundle_is_refused(candidate, published):
     data = bytearray(bundle["data"])
     data[len(data) // 2] ^= 1
     bundle["data"] = bytes(data)
-    refused(candidate, "SHIP-W11", "checksums.txt says")
+    refused(candidate, "SHIP-R44", "checksums.txt says")
 
 
 def other_bundle(data):
@@ -176,7 +176,7 @@ def other_bundle(data):
 def test_a_changed_bundle_with_checksums_to_match_is_refused_by_its_manifest(candidate, published):
     name = next(name for name in assets(published) if name.startswith("bundle-"))
     rewritten(published, {name: other_bundle(assets(published)[name]["data"])})
-    refused(candidate, "SHIP-W11", "does not have the digest")
+    refused(candidate, "SHIP-R44", "does not have the digest")
     assert candidate.ship("promote", TAG, "--chain", "prod", "--yes", "--local").exit_code == 0  # the store is unharmed
 
 
@@ -185,13 +185,13 @@ def test_a_changed_record_with_everything_to_match_is_refused(candidate, publish
     record["approved_by"] = "somebody"
     changed = {"stage.json": pretty(record), "stage.intoto.json": pretty(statement(record, "stage.json"))}
     rewritten(published, changed)
-    refused(candidate, "SHIP-W11", "the record kept here is another")
+    refused(candidate, "SHIP-R44", "the record kept here is another")
     shutil.rmtree(candidate.root / "releases")
     candidate.commit("Without records")
     # Without any copy of ours it is the chain that has to agree: another address, and it does not.
     record["transactions"][0]["code_keccak256"] = "0x" + "11" * 32
     rewritten(published, {"stage.json": pretty(record), "stage.intoto.json": pretty(statement(record, "stage.json"))})
-    refused(candidate, "SHIP-W13", "has keccak256")
+    refused(candidate, "SHIP-R46", "has keccak256")
 
 
 def test_a_damaged_bundle_in_the_local_store_is_refused(candidate):
@@ -209,13 +209,13 @@ def test_a_moved_tag_is_refused(candidate, published):
     git(candidate.root, "push", "-q", "origin", "HEAD:other")
     git(candidate.root, "reset", "-q", "--hard", "HEAD~1")
     git(candidate.bare, "update-ref", f"refs/tags/{TAG}", "refs/heads/other")
-    refused(candidate, "SHIP-W12", f"the tag {TAG} is commit")
+    refused(candidate, "SHIP-R45", f"the tag {TAG} is commit")
 
 
 def test_a_final_tag_on_another_commit_is_refused(candidate, published):
     git(candidate.root, "commit", "-q", "--allow-empty", "-m", "Another")
     git(candidate.root, "tag", "v1.0.0")
-    refused(candidate, "SHIP-W12", "the tag v1.0.0 here is commit")
+    refused(candidate, "SHIP-R45", "the tag v1.0.0 here is commit")
 
 
 @pytest.mark.parametrize("staged", [True, False])
@@ -223,7 +223,7 @@ def test_other_sources_than_the_candidates_are_refused(candidate, published, sta
     candidate.edit("src/Counter.sol", "contract Counter", "// another\ncontract Counter")
     if staged:
         candidate.commit("Another counter")
-    refused(candidate, "SHIP-W12", "has other sources" if staged else "uncommitted changes")
+    refused(candidate, "SHIP-R45", "has other sources" if staged else "uncommitted changes")
 
 
 def test_records_may_have_been_committed_after_the_candidate(candidate, published):
@@ -257,12 +257,12 @@ def settings(candidate, published, monkeypatch):
 
 def test_a_required_target_the_candidate_never_reached_is_named(candidate, settings):
     settings('require-targets = ["stage"]', 'require-targets = ["stage", "local"]')
-    refused(candidate, "SHIP-W13", "the candidate was never released to local")
+    refused(candidate, "SHIP-R46", "the candidate was never released to local")
 
 
 def test_too_young_is_refused_and_old_enough_is_not(candidate, settings):
     settings("[promote]", '[promote]\nmin-age = "24h"')
-    refused(candidate, "SHIP-W13", "old on stage, and has to be 1 d")
+    refused(candidate, "SHIP-R46", "old on stage, and has to be 1 d")
     with pytest.raises(NotPromotable, match=r"23\.9\d* h|23 h|23\.9 h"):
         ready(candidate, candidate.later(hours=23.9))
     with pytest.raises(NotPromotable, match="in the future, by this clock"):
@@ -273,24 +273,24 @@ def test_too_young_is_refused_and_old_enough_is_not(candidate, settings):
 def test_a_candidate_whose_contract_was_changed_on_chain_is_refused(candidate, published):
     registry = candidate.record(TAG, "stage")["units"]["Registry"]["address"]
     candidate.stage.call("anvil_setCode", registry, "0x6001")
-    refused(candidate, "SHIP-W13", "stage", registry)
+    refused(candidate, "SHIP-R46", "stage", registry)
 
 
 def test_a_candidate_behind_whose_proxy_something_else_runs_now_is_refused(candidate, published):
     unit = candidate.record(TAG, "stage")["units"]["Counter"]
     slot = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
     candidate.stage.call("anvil_setStorageAt", unit["address"], slot, "0x" + "11" * 32)
-    refused(candidate, "SHIP-W13", "slot Counter.implementation")
+    refused(candidate, "SHIP-R46", "slot Counter.implementation")
 
 
 def test_the_ladder_skips_no_rung(candidate, settings):
     settings('testnet = ["stage"]', 'rehearsal = ["stage"]')
-    refused(candidate, "SHIP-W13", "prod is mainnet, and the candidate is proven on no testnet target")
+    refused(candidate, "SHIP-R46", "prod is mainnet, and the candidate is proven on no testnet target")
 
 
 def test_a_target_on_no_rung_is_refused(candidate, settings):
     settings(', mainnet = ["prod"]', "")
-    refused(candidate, "SHIP-W13", "prod is of no known kind")
+    refused(candidate, "SHIP-R46", "prod is of no known kind")
 
 
 # ---- gates and names
@@ -308,7 +308,7 @@ def test_a_gate_that_never_judged_the_candidate_is_run_on_the_same_bytes(candida
 def test_a_checkout_that_builds_to_other_bytes_cannot_judge_them(candidate, settings):
     settings("tests = {}", 'tests = {}\nslither = { exclude = ["controlled-delegatecall"] }')
     candidate.edit("src/Counter.sol", "contract Counter", "// another\ncontract Counter")
-    refused(candidate, "SHIP-W11", "builds to bundle")
+    refused(candidate, "SHIP-R44", "builds to bundle")
 
 
 @pytest.mark.parametrize(
@@ -330,4 +330,4 @@ def test_what_is_no_candidate_is_refused(candidate, published, arguments, words)
 def test_every_reason_is_named_at_once(candidate, settings):
     settings('require-targets = ["stage"]', 'require-targets = ["stage", "local"]\nmin-age = "2d"')
     settings(', mainnet = ["prod"]', "")
-    refused(candidate, "SHIP-W13", "never released to local", "has to be 2 d", "of no known kind")
+    refused(candidate, "SHIP-R46", "never released to local", "has to be 2 d", "of no known kind")

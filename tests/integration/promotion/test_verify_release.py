@@ -167,7 +167,7 @@ def test_a_journal_among_the_assets_is_held_to_its_hash_chain(stranger, publishe
     ("arguments", "code", "words"),
     [
         (("--repository", "acme/nothing"), 2, "SHIP-"),
-        (("--repository", REPOSITORY, "--rpc", "nonsense"), 2, "SHIP-W03"),
+        (("--repository", REPOSITORY, "--rpc", "nonsense"), 2, "SHIP-R42"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(stranger, arguments, code, words):

@@ -1,0 +1,80 @@
+"""``ship promote`` killed and run again, on several targets, and with approvals: what it shares with ``ship deploy``."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.integration.promotion.conftest import TAG
+from tests.integration.release.conftest import git
+from tests.support.schemas import hold
+
+UNITS = 4
+"""Transactions of the project on an empty chain."""
+
+
+def killed_at(candidate, rows):
+    """``ship promote`` in a process of its own, killed when its journal has so many rows. Gives its exit code."""
+    journal = candidate.root / "deployments/prod/journal.jsonl"
+    code = (
+        "import sys; from pipeline.cli import main; "
+        "sys.argv = ['ship', 'promote', sys.argv[1], '--chain', 'prod', '--yes', '-C', sys.argv[2]]; main()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, TAG, str(candidate.root)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        deadline_s = time.monotonic() + 60
+        while process.poll() is None and not (journal.exists() and journal.read_bytes().count(b"\n") >= rows):
+            assert time.monotonic() < deadline_s, "ship promote neither writes nor ends"
+            time.sleep(0.0005)
+        process.kill()
+        return process.wait(timeout=30)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_killed_again_and_again_each_transaction_is_sent_once(candidate, published, seed):
+    chance = random.Random(seed)
+    before = candidate.prod.nonce()
+    rows = kills = 0
+    while kills < 3 and rows < 20:
+        rows += chance.randrange(1, 7)
+        kills += killed_at(candidate, rows) == -9
+    assert kills, "no kill ever struck"
+    result = candidate.promote()
+    assert result.exit_code == 0, result.output
+    assert candidate.prod.nonce() - before == UNITS
+    record = candidate.record("v1.0.0", "prod")
+    assert (record["promoted_from"], len(record["transactions"])) == (TAG, UNITS)
+    assert record["commit"] == candidate.record(TAG, "stage")["commit"]
+
+
+def test_another_candidate_does_not_carry_an_unfinished_promotion_on(candidate, published):
+    while killed_at(candidate, 6) != -9:
+        pytest.fail("the promotion was through before it could be killed")
+    git(candidate.root, "checkout", "--", ".")
+    candidate.edit("ship.toml", "1.0.0-rc.1", "1.0.0-rc.2")
+    candidate.edit("CHANGELOG.md", "1.0.0-rc.1", "1.0.0-rc.2")
+    git(candidate.root, "add", "-A", "--", "ship.toml", "CHANGELOG.md")
+    git(candidate.root, "commit", "-qm", "Another candidate")
+    assert candidate.ship("deploy", "--chain", "stage", "--yes").exit_code == 0
+    before = candidate.prod.nonce()
+    result = candidate.ship("promote", "v1.0.0-rc.2", "--chain", "prod", "--yes", "--local")
+    assert result.exit_code == 2, result.output
+    assert f"of v1.0.0, promoted from {TAG}, is unfinished on prod" in result.output
+    assert candidate.prod.nonce() == before
+
+
+def test_several_targets_are_promoted_side_by_side(candidate, published):
+    result = candidate.ship("promote", TAG, "--chain", "stage,prod", "--yes", "--json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    hold(document)
+    assert {t["target"]: t["sent"] for t in document["targets"]} == {"stage": 0, "prod": UNITS}
+    for name in ("stage", "prod"):
+        assert candidate.record("v1.0.0", name)["promoted_from"] == TAG
