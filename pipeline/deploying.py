@@ -47,7 +47,9 @@ class Deployment:
         except ShipError as error:
             self._failed(outcome, error)
         except KeyboardInterrupt:
-            again = f"ship deploy --chain {self.name}"
+            candidate = self.options.candidate
+            command = f"promote {candidate.tag}" if candidate is not None else "deploy"
+            again = f"ship {command} --chain {self.name}"
             self._failed(outcome, Interrupted("the run was interrupted", remedy=f"`{again}` goes on where it was."))
         if outcome.error is None:
             self._tell(outcome)
