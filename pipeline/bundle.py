@@ -26,6 +26,7 @@ from chains.errors import Refused, Where
 from chains.evm.artifacts import Artifact
 from chains.evm.sources import choose
 from chains.files import fsync_folder
+from chains.jsontext import read_json
 from pipeline.artifact_json import artifact_from_json, artifact_to_json
 
 __all__ = ["Bundle", "BundleDamaged", "BundleMissing", "add_programs", "load_bundle", "place_bundle", "write_bundle"]
@@ -243,6 +244,20 @@ def _place(folder: Path, digest: str, files: Mapping[str, bytes]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def _manifest(path: Path, data: bytes) -> Mapping[str, Any]:
+    """``bundle.json``: a digest says that it is the one somebody meant, not that it can be read."""
+    try:
+        manifest = read_json(data)
+        if not isinstance(manifest, dict):
+            raise TypeError("it is no object")
+        for part in ("artifacts", "programs", "files", "toolchain"):
+            if not isinstance(manifest.get(part), dict):
+                raise TypeError(f"it has no {part}")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _damaged(path, f"cannot be read: {error}") from error
+    return manifest
+
+
 def load_bundle(folder: Path, digest: str) -> Bundle:
     """The bundle of this digest below ``folder``, every file checked. Raises ``BundleMissing`` and ``BundleDamaged``."""
     home = folder / digest
@@ -256,7 +271,7 @@ def load_bundle(folder: Path, digest: str) -> Bundle:
     data = path.read_bytes()
     if sha256_hex(data) != digest:
         raise _damaged(path, "does not have the digest it is named by")
-    manifest = json.loads(data)
+    manifest = _manifest(path, data)
     if manifest.get("kind") != KIND or manifest.get("schema") != 1:
         raise _damaged(path, f"is of a kind this version of ship does not read (schema {manifest.get('schema')})")
     bundle = Bundle(home, digest, manifest)
