@@ -9,9 +9,11 @@ import sys
 import time
 
 import pytest
+from eth_account import Account
 
 from tests.integration.promotion.conftest import TAG
 from tests.integration.release.conftest import git
+from tests.support.keyfiles import PASSWORD, keyfile
 from tests.support.schemas import hold
 
 UNITS = 4
@@ -78,3 +80,32 @@ def test_several_targets_are_promoted_side_by_side(candidate, published):
     assert {t["target"]: t["sent"] for t in document["targets"]} == {"stage": 0, "prod": UNITS}
     for name in ("stage", "prod"):
         assert candidate.record("v1.0.0", name)["promoted_from"] == TAG
+
+
+def test_a_promotion_waits_for_its_approvers_as_any_plan_does(candidate, published, tmp_path, monkeypatch):
+    from pipeline.promotion.commits import SameCommit
+
+    # Approvers belong to the candidate's commit; that other settings are refused is another test's.
+    monkeypatch.setattr(SameCommit, "run", lambda self: self.commit)
+    key = bytes(31) + b"\x09"
+    keyfile(tmp_path, key)
+    signer = tmp_path / "alice.toml"
+    signer.write_text(
+        'schema = 1\n[signer]\nbackend = "keystore"\nfile = "env:ALICE_KEY"\npassword = "env:ALICE_PASSWORD"\n'
+    )
+    monkeypatch.setenv("ALICE_KEY", str(tmp_path / "key.json"))
+    monkeypatch.setenv("ALICE_PASSWORD", PASSWORD)
+    alice = Account.from_key(key).address
+    candidate.edit("manifests/prod.toml", "[policy]", f'[policy]\napprovals = 1\napprovers = {{ alice = "{alice}" }}')
+    plan = tmp_path / "plan.json"
+    assert candidate.ship("promote", TAG, "--chain", "prod", "--out", str(plan)).exit_code == 0
+    before = candidate.prod.nonce()
+    waiting = candidate.promote("--plan", str(plan))
+    assert waiting.exit_code == 2, waiting.output
+    assert candidate.prod.nonce() == before
+    approved = candidate.ship("approve", str(plan), "--signer", str(signer), "--yes")
+    assert approved.exit_code == 0, approved.output
+    done = candidate.promote("--plan", str(plan))
+    assert done.exit_code == 0, done.output
+    record = candidate.record("v1.0.0", "prod")
+    assert (record["approved_by"], record["promoted_from"]) == ("alice", TAG)
