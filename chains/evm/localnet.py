@@ -1,18 +1,11 @@
 """The embedded local chain: anvil on a free loopback port, its state kept in a folder between runs.
 
-anvil holds a lock on ``anvil.lock`` for as long as it lives, and its shell wrote ``anvil.pid`` before becoming it. So a
-run that was killed leaves a chain the next one finds, two can never share one state file, and nothing is signalled
-that is not this chain.
+It outlives a run that is killed, and the next one finds it (``chains.held``).
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 import re
-import signal
-import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +15,7 @@ from chains.base import Clock, SystemClock
 from chains.errors import Resumable
 from chains.evm.node import quantity
 from chains.files import write_atomic
+from chains.held import HeldProcess
 from chains.rpc import Endpoint, RpcFault, RpcUnknown
 
 __all__ = ["LOCAL_CHAIN_ID", "Localnet", "LocalnetFailed", "running", "start", "stop"]
@@ -46,19 +40,8 @@ class Localnet:
     folder: Path
 
 
-def _held(folder: Path) -> bool:
-    """Whether a live anvil holds the folder's lock."""
-    try:
-        descriptor = os.open(folder / "anvil.lock", os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+def _process(folder: Path) -> HeldProcess:
+    return HeldProcess(folder, "anvil")
 
 
 def _answers(url: str, chain_id: int | None) -> bool:
@@ -71,7 +54,7 @@ def _answers(url: str, chain_id: int | None) -> bool:
 
 def running(folder: Path, chain_id: int | None = LOCAL_CHAIN_ID) -> Localnet | None:
     """The local chain of ``folder`` if it runs and answers; ``None`` as id: whatever it serves."""
-    if not _held(folder):
+    if not _process(folder).held:
         return None
     try:
         pid = int((folder / "anvil.pid").read_text())
@@ -80,24 +63,6 @@ def running(folder: Path, chain_id: int | None = LOCAL_CHAIN_ID) -> Localnet | N
         return None
     url = f"http://{match[1].decode()}" if match else ""
     return Localnet(url, pid, folder) if url and _answers(url, chain_id) else None
-
-
-def _launch(folder: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start anvil holding the lock, its pid written before it becomes anvil."""
-    lock = os.open(folder / "anvil.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with (folder / "anvil.log").open("wb") as output:
-            return subprocess.Popen(
-                ["/bin/sh", "-c", 'echo $$ >"$1"; shift; exec "$@"', "sh", str(folder / "anvil.pid"), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=(lock,),
-            )
-    finally:
-        os.close(lock)
 
 
 def _genesis_time_s(folder: Path) -> int:
@@ -129,7 +94,7 @@ def start(
     command = [str(anvil), "--host", "127.0.0.1", "--port", "0", "--chain-id", str(chain_id)]
     command += ["--state", str(folder / "state.json"), "--state-interval", "5", *arguments]
     command += ["--timestamp", str(_genesis_time_s(folder))]
-    process = None if _held(folder) else _launch(folder, command)
+    process = None if _process(folder).held else _process(folder).launch(command)
     deadline_s = clock.monotonic_s() + _START_S
     while clock.monotonic_s() < deadline_s:
         net = running(folder, chain_id)
@@ -152,16 +117,7 @@ def start(
 
 def stop(net: Localnet, clock: Clock | None = None) -> None:
     """Ask anvil to write its state and end. Raises ``LocalnetFailed`` if it does not."""
-    clock = clock or SystemClock()
-    with contextlib.suppress(ProcessLookupError):  # it ended by itself, which is what was wanted
-        os.kill(net.pid, signal.SIGTERM)
-    deadline_s = clock.monotonic_s() + _STOP_S
-    while clock.monotonic_s() < deadline_s:
-        with contextlib.suppress(ChildProcessError):  # started by an earlier run: not ours to reap
-            os.waitpid(net.pid, os.WNOHANG)
-        if not _held(net.folder):
-            return
-        clock.sleep_s(0.02)
-    raise LocalnetFailed(
-        f"anvil (process {net.pid}) does not end", remedy=f"End it by hand: kill {net.pid}, then run again."
-    )
+    if not _process(net.folder).end(net.pid, clock or SystemClock(), _STOP_S):
+        raise LocalnetFailed(
+            f"anvil (process {net.pid}) does not end", remedy=f"End it by hand: kill {net.pid}, then run again."
+        )

@@ -1,27 +1,22 @@
 """The embedded local Solana cluster: one node on free loopback ports, its chain kept in a folder between runs.
 
-``solana-test-validator`` or ``surfpool`` where one is on PATH, else ship's own node on LiteSVM (``localnode``). The node holds a
-lock on ``node.lock`` for as long as it lives, and its shell wrote ``node.pid`` before becoming it. So a run that was killed
-leaves a cluster the next one finds, two can never share one folder, and nothing is signalled that is not this cluster.
+``solana-test-validator`` or ``surfpool`` where one is on PATH, else ship's own node on LiteSVM (``localnode``). It outlives a run that
+is killed, and the next one finds it (``chains.held``).
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import re
 import shutil
-import signal
 import socket
-import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from chains.base import Clock, SystemClock
 from chains.errors import Refused, Resumable
 from chains.files import write_atomic
+from chains.held import HeldProcess
 from chains.rpc import Endpoint, RpcUnknown
 from chains.solana.node_environment import node_python
 from chains.tools import base_environment
@@ -77,19 +72,8 @@ class SolanaLocalnet:
         return f"ws://{host}:{int(port) + 1}"
 
 
-def _held(folder: Path) -> bool:
-    """Whether a live node holds the folder's lock."""
-    try:
-        descriptor = os.open(folder / "node.lock", os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+def _process(folder: Path) -> HeldProcess:
+    return HeldProcess(folder, "node")
 
 
 def _healthy(url: str) -> bool:
@@ -101,7 +85,7 @@ def _healthy(url: str) -> bool:
 
 def running(folder: Path) -> SolanaLocalnet | None:
     """The cluster of ``folder`` if it runs and is healthy."""
-    if not _held(folder):
+    if not _process(folder).held:
         return None
     try:
         pid = int((folder / "node.pid").read_text())
@@ -157,26 +141,6 @@ def command(kind: str, folder: Path, root: Path, port: int, settings: NodeSettin
     return [str(node_python(root)), "-I", "-c", _RUN, package, str(folder), *settings.arguments()]
 
 
-def _launch(folder: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start the node holding the lock, its pid written before it becomes the node."""
-    lock = os.open(folder / "node.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with (folder / "node.log").open("wb") as output:
-            return subprocess.Popen(
-                ["/bin/sh", "-c", 'echo $$ >"$1"; shift; exec "$@"', "sh", str(folder / "node.pid"), *arguments],
-                cwd=folder,
-                env=base_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=(lock,),
-            )
-    finally:
-        os.close(lock)
-
-
 def start(
     folder: Path,
     root: Path,
@@ -192,13 +156,13 @@ def start(
     clock = clock or SystemClock()
     folder.mkdir(parents=True, exist_ok=True)
     process = None
-    if not _held(folder):
+    if not _process(folder).held:
         kind = kind or _kind(folder)
         port = 0 if kind == _OWN else _free_ports()
         arguments = command(kind, folder, root, port, settings or NodeSettings())
         write_atomic(folder / "node.kind", kind.encode())
         write_atomic(folder / "node.port", str(port or "").encode())
-        process = _launch(folder, arguments)
+        process = _process(folder).launch(arguments, base_environment())
     deadline_s = clock.monotonic_s() + _START_S
     while clock.monotonic_s() < deadline_s:
         net = running(folder)
@@ -221,16 +185,8 @@ def start(
 
 def stop(net: SolanaLocalnet, clock: Clock | None = None) -> None:
     """Ask the node to write its state and end. Raises ``SolanaLocalnetFailed`` if it does not."""
-    clock = clock or SystemClock()
-    with contextlib.suppress(ProcessLookupError):  # it ended by itself, which is what was wanted
-        os.kill(net.pid, signal.SIGTERM)
-    deadline_s = clock.monotonic_s() + _STOP_S
-    while clock.monotonic_s() < deadline_s:
-        with contextlib.suppress(ChildProcessError):  # started by an earlier run: not ours to reap
-            os.waitpid(net.pid, os.WNOHANG)
-        if not _held(net.folder):
-            return
-        clock.sleep_s(0.02)
+    if _process(net.folder).end(net.pid, clock or SystemClock(), _STOP_S):
+        return
     raise SolanaLocalnetFailed(
         f"the local Solana node (process {net.pid}) does not end",
         remedy=f"End it by hand: kill {net.pid}, then run again.",
