@@ -100,7 +100,9 @@ def gather_materials(project: Project, version: str | None = None) -> Materials:
 
 
 def release_targets(project: Project) -> tuple[str, ...]:
-    """[release] targets, else those of [rollout], else every manifest."""
+    """Of a candidate those that a promotion requires; else [release] targets, those of [rollout], every manifest."""
+    if "-" in project.version.partition("+")[0] and project.spec.promote.require_targets:
+        return project.spec.promote.require_targets
     waves = tuple(name for wave in project.spec.rollout.waves for name in wave)
     return project.spec.release.targets or waves or list_targets(project)
 

@@ -15,6 +15,7 @@ from pipeline.github.repository import Repository
 from pipeline.lock import locked
 from pipeline.manifest.project import load_project
 from pipeline.release.assets import File, make_files
+from pipeline.release.bumping import HoldingVersion
 from pipeline.release.deployments import Deploying
 from pipeline.release.drafting import Drafting
 from pipeline.release.git_work import GitWork
@@ -122,6 +123,7 @@ def _publish(work: Work, step: Runner, repository: str, *, draft: bool) -> Relea
         step(Deploying(work, published))
         state: Literal["already", "dry-run"] = "dry-run" if work.dry else "already"
         return ReleaseOutcome(state, repository, work.materials, work.files, published.url, work.deeds)
+    step(HoldingVersion(work))
     step(RequiredChecks(work))
     step(Tagging(work))
     drafted = step(Drafting(work))

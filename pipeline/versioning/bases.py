@@ -159,9 +159,11 @@ def _fetched(bundles: Path, base: Base) -> Bundle:
     try:
         return load_bundle(bundles, base.bundle)
     except BundleMissing as error:
-        raise BaseMissing(
+        missing = BaseMissing(
             f"the bundle of {base.tag}, {base.bundle[:12]}, is not in .ship/bundles, so that nothing can be compared with it",
             remedy=f"Put the release's bundle into .ship/bundles/{base.bundle}, or check out {base.tag} and run `ship build`: "
             "the same sources give the same bundle.",
             where=error.where,
-        ) from error
+        )
+        missing.tag = base.tag
+        raise missing from error

@@ -38,9 +38,10 @@ class SmallBump(Refused):
 
 
 class BaseMissing(Refused):
-    """SHIP-C12: the bundle of the release that this build is to be compared with is not here."""
+    """SHIP-C12: the bundle of the release that this build is to be compared with is not here. ``tag`` is that release's."""
 
     code = "SHIP-C12"
+    tag: str | None = None
 
     @classmethod
     def default_done(cls) -> str:
