@@ -19,6 +19,7 @@ from pipeline.release.errors import NotReady
 from pipeline.release.git_work import GitWork
 from pipeline.release.version_files import differing_versions
 from pipeline.state.local import ProjectState
+from pipeline.versioning.files import version_file_problems
 
 __all__ = ["Materials", "Recorded", "gather_materials"]
 
@@ -81,6 +82,9 @@ def gather_materials(project: Project, version: str | None = None) -> Materials:
     elif head.dirty:
         reasons.append(("the working tree has uncommitted changes", "Commit or remove them: `git status` lists them."))
     reasons += differing_versions(project)
+    told = {reason for reason, _ in reasons}
+    stated = ((problem.cause, problem.remedy) for problem in version_file_problems(project))
+    reasons += [(cause, remedy) for cause, remedy in stated if not any(cause.split()[0] in one for one in told)]
     candidate = f"v{project.version}" if version not in {None, project.version} else None
     project = replace(project, version=version or project.version)
     changes = changelog_entry(project, reasons, candidate.removeprefix("v") if candidate else None)
