@@ -96,6 +96,8 @@ def plan_program(
     if linked != data_key or data is None:
         raise ProgramChanged(f"{program} was closed, or never finished", remedy="Take a new program id.")
     live = parse_program_data(data)
+    if live.authority is None and live.holds(elf):  # immutable, and nothing is asked of it
+        return PlannedProgram(unit, "nothing", None, 0, 0, 0, 0, 0, live.slot)
     if str(live.authority) != authority:
         raise AuthorityMismatch(
             f"the upgrade authority of {program} is {live.authority or 'nobody: it is immutable'}, the target names {authority}",

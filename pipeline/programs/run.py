@@ -17,6 +17,7 @@ from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
 from pipeline.options import DeployOptions
 from pipeline.outcome import Outcome, UnitOutcome
+from pipeline.programs.errands.kind import refuse_errand_under_way
 from pipeline.programs.plan import ProgramPlan, load_program_plan
 from pipeline.programs.preparing import ProgramPlanning, ProgramPreflight, ProgramReady
 from pipeline.programs.proving import CheckPrograms, VerifyPrograms
@@ -164,6 +165,7 @@ def plan_to_carry_on(
         reason = "--replan" if replan else "nothing of it was signed"
         session.journal.append("plan.abandoned", {"plan": unfinished, "reason": reason})
         return None
+    refuse_errand_under_way(session.plan(unfinished))
     if saved is not None and load_program_plan(saved).digest != unfinished:
         raise OtherPlanUnfinished(
             f"plan {unfinished[:12]} of an earlier run is unfinished, and --plan names another one",

@@ -11,6 +11,7 @@ from chains.solana.lifecycle import fold
 from chains.solana.live import LiveProgram, done_calls
 from pipeline.bundle import Bundle
 from pipeline.cached_build import cached_bundle
+from pipeline.programs.errands.kind import command_of
 from pipeline.programs.proving import ProgramProof, prove_programs
 from pipeline.programs.session import ProgramSession
 from pipeline.session import unfinished_plan
@@ -97,7 +98,4 @@ def _unfinished(session: ProgramSession) -> Unfinished | None:
     stages = Counter(
         "final" if state.final else "signed" if state.attempts or state.waves else "planned" for state in states
     )
-    resume = f"ship deploy --chain {session.target.name}"
-    if plan.rollback is not None:
-        resume = f"ship rollback --chain {session.target.name} --execute"
-    return Unfinished(digest, plan.version, len(states), dict(sorted(stages.items())), resume)
+    return Unfinished(digest, plan.version, len(states), dict(sorted(stages.items())), command_of(plan))

@@ -19,10 +19,10 @@ from chains.evm.proxies import encode_call
 from chains.files import write_atomic
 from chains.jsontext import read_json
 from pipeline import __version__
-from pipeline.plan import Plan
+from pipeline.plan import Envelope, Plan
 from pipeline.state.local import TargetState
 
-__all__ = ["rollback_path", "rotation_path", "rotation_record", "way_back", "write"]
+__all__ = ["numbered_path", "rollback_path", "rotation_path", "rotation_record", "way_back", "write"]
 
 _NOBODY, _NO_ROLE = "0x" + "00" * 20, "0x" + "00" * 32
 _GRANT = encode_call("grantRole", ["bytes32", "address"], [_NO_ROLE, _NOBODY])[:4]
@@ -32,10 +32,15 @@ _DEFAULT_ADMIN = encode_call("beginDefaultAdminTransfer", ["address"], [_NOBODY]
 
 
 def rotation_path(state: TargetState, plan: Plan) -> Path:
-    """Where this plan's record goes: the first name that is free, or already its own."""
+    """Where this plan's record goes."""
+    return numbered_path(state, plan, "rotation")
+
+
+def numbered_path(state: TargetState, plan: Envelope, what: str) -> Path:
+    """``<target>.<what>-N.json`` of the plan's tag: the first name that is free, or already its own."""
     number = 1
     while True:
-        path = state.project.releases / plan.tag / f"{state.name}.rotation-{number}.json"
+        path = state.project.releases / plan.tag / f"{state.name}.{what}-{number}.json"
         taken = path if path.exists() else rollback_path(path)
         if not taken.exists() or read_json(taken.read_bytes())["plan"] == plan.digest:
             return path

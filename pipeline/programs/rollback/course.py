@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chains.solana.live import LiveProgram, live_programs
+from pipeline.programs.errands.kind import errand_of
 from pipeline.programs.plan import ProgramPlan
 from pipeline.programs.session import ProgramSession
 from pipeline.rollback.errors import NothingToRollBack
@@ -47,7 +48,9 @@ def program_course(session: ProgramSession, to: str | None) -> ProgramCourse:
         return ProgramCourse(newest, earlier[-1] if earlier else None, before)
     target = _named(session, f"v{to.removeprefix('v')}")
     if target is None:
-        known = dict.fromkeys(p.tag for p in map(session.plan, accepted_plans(rows)) if p.rollback is None)
+        known = dict.fromkeys(
+            p.tag for p in map(session.plan, accepted_plans(rows)) if p.rollback is None and errand_of(p) is None
+        )
         raise NothingToRollBack(
             f"no finished release of {session.target.name} is called {to}", remedy=f"Name one of: {', '.join(known)}."
         )
@@ -60,6 +63,6 @@ def _named(session: ProgramSession, tag: str) -> ProgramPlan | None:
     for row in reversed(session.rows):
         if row.kind == "plan.finished":
             plan = session.plan(row.data["plan"])
-            if plan.tag == tag and plan.rollback is None:
+            if plan.tag == tag and plan.rollback is None and errand_of(plan) is None:
                 return plan
     return None

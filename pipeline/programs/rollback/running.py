@@ -13,6 +13,7 @@ from pipeline.manifest.target import Target
 from pipeline.options import DeployOptions
 from pipeline.outcome import Outcome
 from pipeline.plan import PlanStale, save_plan
+from pipeline.programs.errands.kind import refuse_errand_under_way
 from pipeline.programs.plan import ProgramPlan, load_program_plan, refuse_stale_program_plan
 from pipeline.programs.preparing import ProgramPreflight, ProgramReady
 from pipeline.programs.rollback.course import ProgramCourse, program_course
@@ -112,6 +113,8 @@ def _unfinished(session: ProgramSession, ready: ProgramReady) -> ProgramPlan | N
     plan = session.plan(ready.unfinished)
     states = [fold(session.rows, plan.digest, action.id) for action in plan.body.actions]
     begun = any(state.attempts or state.waves for state in states)
+    if begun:
+        refuse_errand_under_way(plan)
     if plan.rollback is None:
         if begun and not all(state.final for state in states):
             raise OtherPlanUnderWay(

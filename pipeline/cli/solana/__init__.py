@@ -1,0 +1,1 @@
+"""``ship solana``: one module a subcommand."""
