@@ -14,13 +14,14 @@ from chains.errors import Refused
 from chains.solana import loader
 from chains.solana.job import AuthorityMismatch
 from chains.solana.layouts import Account, parse_buffer, parse_program_data, program_data_address
+from chains.solana.release import SolanaAction, SolanaPlan
 from chains.solana.rpc import Cluster
 from chains.solana.sending import Accounts, Sending
 from chains.solana.settings import NotFinal, Settings
 from chains.solana.squads.vaults import prove_vault
 from chains.solana.transactions import MessageSigner, SignerMissing
 
-__all__ = ["Errands", "NotConfirmedTwice"]
+__all__ = ["Errands", "NotConfirmedTwice", "errand_instruction"]
 
 
 class NotConfirmedTwice(Refused):
@@ -28,6 +29,18 @@ class NotConfirmedTwice(Refused):
     many words."""
 
     code = "SHIP-Q15"
+
+
+def errand_instruction(action: SolanaAction, plan: SolanaPlan) -> Instruction:
+    """The one instruction of an action that moves an authority, makes a program immutable, or closes a buffer."""
+    details = action.details
+    if action.kind == "close":
+        keys = (Pubkey.from_string(key) for key in (details["buffer"], plan.payer, details["authority"]))
+        return loader.close(*keys)
+    account, old = program_data_address(Pubkey.from_string(details["program"])), Pubkey.from_string(details["from"])
+    if action.kind == "authority":
+        return loader.set_authority_checked(account, old, Pubkey.from_string(details["to"]))
+    return loader.set_authority(account, old, None)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from pipeline.manifest.project import Project, load_project
 from pipeline.manifest.resolved import resolved
 from pipeline.manifest.signer_file import load_signer
 from pipeline.manifest.target import Target, load_target
-from pipeline.plan import Plan, load_plan
+from pipeline.plan import Envelope, Plan, load_plan, plan_family
 from pipeline.plan_text import render_plan
 from pipeline.signing.context import PasswordSource
 from pipeline.signing.opening import open_backend
@@ -27,7 +27,7 @@ from pipeline.step import Runner
 from pipeline.steps.build import Build
 from pipeline.ui.base import Ui
 
-__all__ = ["ApproveOptions", "NotAnApprover", "NotThisPlan", "approve_plan"]
+__all__ = ["ApproveOptions", "NotAnApprover", "NotThisPlan", "approve_plan", "bundle_for"]
 
 
 class NotAnApprover(Refused):
@@ -63,17 +63,19 @@ class ApproveOptions:
 
 def approve_plan(root: Path, options: ApproveOptions, ui: Ui) -> tuple[Approval, Path]:
     """The new approval and the file it was added to. Raises a ``Refused`` before anything is signed."""
-    project, plan = load_project(root), load_plan(options.plan)
-    if plan.promoted_from is not None:  # a promotion's version is the final one, which no file of the commit names
-        project = replace(project, version=plan.version)
-    target = load_target(project, plan.target)
-    _own(project, target, plan)
-    bundle = _bundle(project, target, plan, ui)
-    readings = second_look(plan, bundle)
-    ui.block(render_plan(plan, target.chain.currency))
+    project = load_project(root)
+    if plan_family(options.plan) == "solana":
+        from pipeline.programs.approving import read_program_plan  # start-up: Solana alone
+
+        read: tuple[Envelope, Target, str, list[str]] = read_program_plan(project, options.plan, ui)
+    else:
+        read = _read(project, options.plan, ui)
+    plan, target, shown, readings = read
+    ui.block(shown)
     ui.block("\n  read again from the unsigned bytes alone, and found the same:\n" + "\n".join(readings))
 
     keyed = _keyed(project, target, options)
+    _signs_approvals(keyed)
     backend = open_backend(keyed, project.root, options.password)
     name = _approver(target, plan, checksum(backend.address), options.name)
     if not options.yes and not target.chain.local and not ui.confirm(f"Approve this as {name}?"):
@@ -81,8 +83,34 @@ def approve_plan(root: Path, options: ApproveOptions, ui: Ui) -> tuple[Approval,
     message = ApprovalMessage.of(plan, int(time.time()) + target.spec.policy.plan_valid_for_s)
     approval = Approval(name, checksum(backend.address), message, typed_signature(backend, message))
     path = options.out or approvals_path(options.plan)
-    _add(path, approval, plan)
+    _add(path, approval)
     return approval, path
+
+
+def _read(project: Project, file: Path, ui: Ui) -> tuple[Envelope, Target, str, list[str]]:
+    """A plan for an EVM chain, held against these sources and manifests, as text, and read a second time."""
+    plan = load_plan(file)
+    project = of_promotion(project, plan)
+    target = load_target(project, plan.target)
+    _own(project, target, plan)
+    readings = second_look(plan, bundle_for(project, target, plan, ui))
+    return plan, target, render_plan(plan, target.chain.currency), readings
+
+
+def of_promotion(project: Project, plan: Envelope) -> Project:
+    """``project`` under the plan's version where that promotes a candidate: no file of the commit names the final one."""
+    return replace(project, version=plan.version) if plan.promoted_from is not None else project
+
+
+def _signs_approvals(keyed: Target) -> None:
+    """An approval is EIP-712 typed data, whatever the plan is for: a signer known by its ed25519 key cannot make one."""
+    spec = keyed.spec.signer
+    if keyed.chain.kind == "solana" and (spec is None or spec.public_key is not None or spec.backend == "development"):
+        raise NotAnApprover(
+            f"the signer of {keyed.name} has an ed25519 key; approvals are signed with secp256k1 keys, as on EVM chains",
+            where=keyed.layers.where(("signer",)),
+            remedy="Give the approver's own key with --signer FILE: `ship signer new` makes one.",
+        )
 
 
 def _own(project: Project, target: Target, plan: Plan) -> None:
@@ -100,7 +128,7 @@ def _own(project: Project, target: Target, plan: Plan) -> None:
         )
 
 
-def _bundle(project: Project, target: Target, plan: Plan, ui: Ui) -> Bundle:
+def bundle_for(project: Project, target: Target, plan: Envelope, ui: Ui) -> Bundle:
     """The plan's bundle: at hand, or built from these sources, which must then give the same bytes."""
     try:
         return load_bundle(ProjectState(project.root).bundles, plan.bundle)
@@ -125,7 +153,7 @@ def _keyed(project: Project, target: Target, options: ApproveOptions) -> Target:
     return replace(target, spec=target.spec.model_copy(update={"signer": signer}), layers=layers)
 
 
-def _approver(target: Target, plan: Plan, address: str, name: str | None) -> str:
+def _approver(target: Target, plan: Envelope, address: str, name: str | None) -> str:
     policy = target.spec.policy
     listed = next((who for who, key in policy.approvers.items() if key == address), None)
     if listed is None or (name is not None and name != listed):
@@ -135,7 +163,7 @@ def _approver(target: Target, plan: Plan, address: str, name: str | None) -> str
             where=target.layers.where(("policy", "approvers")),
             remedy=f"Approvers of {target.name}: {', '.join(policy.approvers) or 'none'}. Give the key with --signer FILE.",
         )
-    if address == checksum(plan.body.deployer) and not policy.deployer_may_approve:
+    if plan.family == "evm" and address == checksum(plan.body.deployer) and not policy.deployer_may_approve:
         raise NotAnApprover(
             f"{listed}'s key also signs the transactions of this plan",
             where=target.layers.where(("policy", "approvers", listed)),
@@ -144,7 +172,7 @@ def _approver(target: Target, plan: Plan, address: str, name: str | None) -> str
     return listed
 
 
-def _add(path: Path, approval: Approval, plan: Plan) -> None:
+def _add(path: Path, approval: Approval) -> None:
     """Add it, in the place of an earlier one by the same person. Approvals of another plan are never mixed in."""
     kept = load_approvals(path) if path.exists() else []
     if any(other.message.plan != approval.message.plan for other in kept):

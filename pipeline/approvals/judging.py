@@ -73,7 +73,8 @@ def _problem(approval: Approval, plan: Envelope, policy: PolicySpec, now_s: floa
         return f"its signature is refused: {error}"
     if signer != listed or approval.address != listed:
         return f"it was signed by {signer}, listed is {listed}"
-    if signer == checksum(plan.body.deployer) and not policy.deployer_may_approve:
+    # On Solana the plan's own key is of another kind than any approver's.
+    if plan.family == "evm" and signer == checksum(plan.body.deployer) and not policy.deployer_may_approve:
         return "the key that signs the transactions may not approve them"
     if now_s is not None:
         return _time_problem(approval.message.expires, policy, now_s)

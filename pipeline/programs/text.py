@@ -32,7 +32,7 @@ def render_program_plan(plan: ProgramPlan) -> str:
         *([f"  from    {plan.promoted_from}, promoted: its very bytes"] if plan.promoted_from else []),
         f"  signer  {body.deployer}",
         *([f"  payer   {body.payer}"] if body.payer != body.deployer else []),
-        "",
+        *([""] if body.units or plan.warnings else []),
     ]
     width = max((len(u.name) for u in body.units), default=0)
     for unit in body.units:

@@ -144,12 +144,16 @@ def _rotate_programs(
         })  # fmt: skip
         return
     moved = ", ".join(action.unit for action in done.plan.body.actions)
-    ui.block(
-        "\n".join([
-            "",
-            f"done: {new} is the upgrade authority of {moved} on {chain} now; record {done.record}",
-            f"the way back, by both keys: {done.rollback}",
-            f"now make the key of [next-authority] the [signer] of {target.file}, and take [next-authority] out:",
-            f"until then `ship deploy --chain {chain}` is refused, because {old} is nobody's authority any more",
-        ])
-    )  # fmt: skip
+    lines = [
+        "",
+        f"done: {new} is the upgrade authority of {moved} on {chain} now; record {done.record}",
+        f"the way back, by both keys: {done.rollback}",
+        f"now make the key of [next-authority] the [signer] of {target.file}, and take [next-authority] out;",
+        f"until then `ship deploy --chain {chain}` is refused: {old} is no program's authority any more",
+    ]
+    if target.units.spec.program_calls:
+        lines.append(
+            f"where ship.toml has ${{deployer}}, or leaves an account to the signer, in calls that are done, it was {old}: "
+            "write that, or they are sent anew"
+        )
+    ui.block("\n".join(lines))

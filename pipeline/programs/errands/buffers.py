@@ -48,7 +48,7 @@ class _Origin:
 
 
 def list_buffers(session: ProgramSession, keys: Sequence[str]) -> list[FoundBuffer]:
-    """Every buffer that one of ``keys`` is the authority of, by address. Reads only."""
+    """Every buffer that one of ``keys``, the first of which signs, is the authority of, by address. Reads only."""
     owned = {address: key for key in dict.fromkeys(keys) for address, _ in session.cluster.buffers_of(key)}
     origins = _origins(session)
     found = []
@@ -59,8 +59,8 @@ def list_buffers(session: ProgramSession, keys: Sequence[str]) -> list[FoundBuff
             if account is None or account.owner != str(LOADER) or not account.data:
                 continue  # closed or used up since it was listed
             elf = parse_buffer(account).elf
-            what, about = _what(session, origins.get(address))
             origin = origins.get(address)
+            what, about = _what(session, origin, signed=owned[address] == keys[0])
             found.append(
                 FoundBuffer(
                     address=address,
@@ -94,7 +94,7 @@ def _made(session: ProgramSession, current: str | None) -> Iterator[tuple[str, _
                 yield job_of(action, body, digest, b"").buffer, _Origin(digest, action)
 
 
-def _what(session: ProgramSession, origin: _Origin | None) -> tuple[What, str]:
+def _what(session: ProgramSession, origin: _Origin | None, *, signed: bool) -> tuple[What, str]:
     if origin is None:
         return "unknown", "made by no plan of this journal"
     plan = session.plan(origin.plan)
@@ -102,7 +102,8 @@ def _what(session: ProgramSession, origin: _Origin | None) -> tuple[What, str]:
     if origin.plan == unfinished_plan(session.rows):
         return "unfinished", f"of the unfinished plan {origin.plan[:12]}, for {unit}"
     if origin.action.kind == "stage" and fold(session.rows, origin.plan, origin.action.id).final is not None:
-        return "staged", f"{_released(session, origin.action)}: the warm way back of {unit}"
+        way = "the warm way back" if signed else "no warm way back any more, for it is not the signer's,"
+        return "staged", f"{_released(session, origin.action)}: {way} of {unit}"
     state = "abandoned" if _abandoned(session.rows, origin.plan) else "finished"
     return "orphan", f"left by the {state} plan {origin.plan[:12]} ({plan.tag}), for {unit}"
 
