@@ -75,11 +75,12 @@ def way_back(plan: ProgramPlan) -> dict[str, Any]:
     old, new = plan.body.deployer, str(plan.body.handover)
     back = [
         {
-            "undoes": action.id,
+            "unit": action.unit,
+            "title": f"give the upgrade authority of {action.unit} back to {old}, which signs too",
             "from": new,
             "to": action.details["program"],
-            "function": "SetAuthorityChecked",
-            "args": [action.details["program"], new, old],
+            "steps": ["set-authority-checked"],
+            "buffer": None,
         }
         for action in plan.body.actions
     ]
@@ -100,11 +101,11 @@ def no_way_back(plan: ProgramPlan) -> dict[str, Any]:
     risks = [
         f"{a.details['program']} runs the bytes it has now for ever: no key can change it" for a in plan.body.actions
     ]
-    return _rollback(plan, "none", "none", "nobody", [], risks)
+    return _rollback(plan, "none", "none", None, [], risks)
 
 
 def _rollback(
-    plan: ProgramPlan, strategy: str, capability: str, authority: str, back: list[dict[str, Any]], risks: list[str]
+    plan: ProgramPlan, strategy: str, capability: str, authority: str | None, back: list[dict[str, Any]], risks: list[str]
 ) -> dict[str, Any]:
     return {
         "schema": 1,
@@ -118,7 +119,7 @@ def _rollback(
         "requires": {"authority": authority, "threshold": 1, "timelock": None},
         "preconditions": [],
         "before": {"holder": plan.body.deployer},
-        "after": {"holder": authority},
+        "after": {"holder": authority or "nobody"},
         "transactions": back,
         "state_risks": risks,
         "executed": None,

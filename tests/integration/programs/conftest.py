@@ -12,12 +12,12 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from eth_keyfile import create_keyfile_json
 from solders.keypair import Keypair
 
 from pipeline.cli.group import ship as ship_group
 from pipeline.cli.guard import guarded
 from pipeline.journal import read_rows
-from pipeline.signing.keystore import create_keystore
 from tests.support.counter_project import CounterProject, counter_project
 from tests.support.solana_node import SolanaNode, solana_node
 
@@ -77,7 +77,9 @@ class Counter:
         folder.mkdir(exist_ok=True)
         (folder / "password").write_text(PASSWORD + "\n")
         (folder / "password").chmod(0o600)
-        create_keystore(folder / f"{name}.json", PASSWORD, bytes(made)[:32], "ed25519")
+        sealed = create_keyfile_json(bytes(made)[:32], PASSWORD.encode(), kdf="pbkdf2", iterations=1_000)
+        held = {"version": 3, "id": sealed["id"], "crypto": sealed["crypto"], "publicKey": str(made.pubkey())}
+        (folder / f"{name}.json").write_text(json.dumps(held))
         self.keys[name] = str(made.pubkey())
         table = f'backend = "keystore"\nfile = "keys/{name}.json"\npassword = "file:keys/password"\n'
         return f'{table}public-key = "{made.pubkey()}"\n'
