@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from chains.evm.createx_deploying import deploy_createx, install_createx_locally
+from pipeline.manifest.families import evm_target
 from pipeline.manifest.project import load_project
-from pipeline.manifest.target import load_target
 from pipeline.reaching import is_embedded
 from pipeline.session import open_session
 from pipeline.ui.base import Ui
@@ -20,7 +20,12 @@ def put_createx(root: Path, name: str, ui: Ui) -> bool:
     Raises what ``chains.evm.createx_deploying.deploy_createx`` raises.
     """
     project = load_project(root)
-    target = load_target(project, name)
+    target = evm_target(
+        project,
+        name,
+        "CreateX is a contract of EVM chains",
+        "A program's address is its own key's, the same on every cluster: nothing is needed for it.",
+    )
     with open_session(project, target, ui, purpose=f"ship createx --chain {name}", write=True) as session:
         session.confirm_chain()
         chain = session.chain

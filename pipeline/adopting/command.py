@@ -12,8 +12,8 @@ from pipeline.adopting.adopting import Adopted, adopt
 from pipeline.adopting.finding import Adoption, find
 from pipeline.adopting.parsing import address_at
 from pipeline.adopting.reading import read_claims
+from pipeline.manifest.families import evm_target
 from pipeline.manifest.project import load_project
-from pipeline.manifest.target import load_target
 from pipeline.session import open_session
 from pipeline.step import Runner
 from pipeline.steps.build import Build
@@ -67,7 +67,13 @@ class Result:
 def adopt_project(root: Path, name: str, options: AdoptOptions, ui: Ui) -> Result:
     """Take over what the files name. Sends nothing; raises the ``Refused`` of whatever is not proven."""
     project = load_project(root)
-    target = load_target(project, name)
+    target = evm_target(
+        project,
+        name,
+        "adopting reads deployments of contracts",
+        f"Nothing has to be adopted: where the signer is a program's upgrade authority, `ship deploy --chain {name}` finds the "
+        "bytes that run, upgrades them where they differ, and records what is there.",
+    )
     given = dict(_given(text) for text in options.named)
     if not options.files and not given:
         raise BadAs("nothing names what is to be adopted", remedy="Give files, or --as NAME=ADDRESS.")

@@ -29,7 +29,12 @@ def command(ctx: click.Context, root: Path, chain: str, port: int, yes: bool, pa
     """
     from pipeline.cli.guard import show_error
     from pipeline.deploying import Deployment
+    from pipeline.manifest.families import evm_target
+    from pipeline.manifest.project import load_project
     from pipeline.options import DeployOptions
+
+    why = "forge sends transactions of EVM chains alone"
+    evm_target(load_project(root), chain, why, f"`ship deploy --chain {chain}` releases programs.")
 
     ui = make_ui(as_json=False)
     options = DeployOptions(yes=yes, password=password, serve_port=port)

@@ -12,7 +12,7 @@ from pipeline.doctor.tools import look_at_tools
 from pipeline.git import current_commit
 from pipeline.manifest.errors import ProjectNotFound
 from pipeline.manifest.project import PROJECT_FILE, Project, load_project
-from pipeline.manifest.target import list_targets
+from pipeline.manifest.target import default_target, list_targets
 
 __all__ = ["examine"]
 
@@ -42,11 +42,13 @@ def examine(root: Path, only: str | None = None) -> Report:
 def _targets(project: Project | None, only: str | None) -> list[str]:
     if project is None:
         return []
-    return [only] if only is not None else list(list_targets(project)) or ["local"]
+    return [only] if only is not None else list(list_targets(project)) or [default_target(project)]
 
 
 def _needed(project: Project | None) -> set[str]:
     """Programs without which nothing can be released. Outside a project: all that a usual one needs."""
+    if project is not None and not project.spec.contracts and project.spec.programs:
+        return set()
     needed = {"forge", "anvil"}
     if project is None or project.gates.slither is not None:
         needed.add("slither")
@@ -55,7 +57,9 @@ def _needed(project: Project | None) -> set[str]:
 
 def _project_section(project: Project) -> Section:
     spec = project.spec
-    counts = {"contracts": len(spec.contracts), "calls": len(spec.calls), "checks": len(spec.checks)}
+    counts = {"contracts": len(spec.contracts), "calls": len(spec.all_calls), "checks": len(spec.all_checks)}
+    if spec.programs:
+        counts = {"programs": len(spec.programs), **counts}
     shown = ", ".join(f"{count} {what if count != 1 else what[:-1]}" for what, count in counts.items())
     findings = [Finding(PROJECT_FILE, "ok", f"{project.name} {project.version}: {shown}", facts=counts)]
     commit = current_commit(project.root)

@@ -34,9 +34,10 @@ def look_at_target(project: Project, name: str) -> Section:
         return Section("target", name, name, (refused(error, f"manifests/{name}.toml"),))
     facts = target.chain
     title = f"{name}: {facts.title}" + (f" (chain {facts.chain_id})" if facts.chain_id else "")
-    if facts.kind != "evm":
-        note = Finding("chain", "warn", "not an EVM chain: this version of ship cannot release to it", "Nothing to do.")
-        return Section("target", name, title, (note,))
+    if facts.kind == "solana":
+        from pipeline.doctor.cluster import look_at_cluster  # start-up: Solana targets alone
+
+        return Section("target", name, title, tuple(look_at_cluster(project, target)))
     return Section("target", name, title, tuple(_Look(project, target).findings()))
 
 

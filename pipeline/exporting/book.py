@@ -10,7 +10,7 @@ from typing import Any
 from chains.errors import Refused
 from pipeline.records.finding import find_records, load
 
-__all__ = ["Book", "Entry", "NameTaken", "Place", "read_book", "unique"]
+__all__ = ["Book", "Entry", "NameTaken", "Place", "Program", "contracts_only", "read_book", "unique"]
 
 
 class NothingRecorded(Refused):
@@ -23,6 +23,12 @@ class NameTaken(Refused):
     """SHIP-X02: two names become one in the form that was asked for."""
 
     code = "SHIP-X02"
+
+
+class NoProgramsInForm(Refused):
+    """SHIP-X07: the form asked for cannot hold Solana programs, and there is nothing else to write."""
+
+    code = "SHIP-X07"
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,19 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Program:
+    """One Solana program. Addresses in base58. Its authority is left out: that moves without a release."""
+
+    name: str
+    address: str
+    program_data: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Place:
-    """One target: a system on a chain. ``record`` is what it was read from."""
+    """One target: a system on a chain. ``record`` is what it was read from. A Solana cluster has programs, and no chain id: it is
+    known by ``genesis``."""
 
     target: str
     chain_id: int
@@ -57,6 +74,8 @@ class Place:
     version: str
     entries: tuple[Entry, ...]
     record: Mapping[str, Any]
+    programs: tuple[Program, ...] = ()
+    genesis: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +103,8 @@ def read_book(root: Path, project: str, targets: Sequence[str] = ()) -> Book:
 
 def _place(target: str, record: Mapping[str, Any], codes: Mapping[str, str]) -> Place:
     chain = record["chain"]
+    if record.get("family") == "solana":
+        return Place(target, 0, chain["name"], record["version"], (), record, _programs(record), chain["genesis_hash"])
     entries = tuple(
         Entry(
             name=name,
@@ -101,8 +122,31 @@ def _place(target: str, record: Mapping[str, Any], codes: Mapping[str, str]) -> 
     return Place(target, chain["id"], chain["name"], record["version"], entries, record)
 
 
+def _programs(record: Mapping[str, Any]) -> tuple[Program, ...]:
+    return tuple(
+        Program(name, unit["address"], unit["program_data"], unit["sha256"])
+        for name, unit in sorted(record["units"].items())
+        if unit["kind"] == "program"
+    )
+
+
+def contracts_only(book: Book, form: str) -> Book:
+    """``book`` without its Solana targets, for a form that knows EVM addresses alone. Raises ``NoProgramsInForm``."""
+    places = tuple(place for place in book.places if place.genesis is None)
+    if not places:
+        raise NoProgramsInForm(
+            f"the form {form} holds contracts of EVM chains and no programs: "
+            f"{', '.join(p.target for p in book.places)} cannot be written in it",
+            done="Nothing was written.",
+            remedy="json and typescript hold programs: --format json.",
+        )
+    return Book(book.project, places)
+
+
 def _codes(record: Mapping[str, Any]) -> dict[str, str]:
     """keccak256 of runtime code by address: of what was deployed, and of what was adopted."""
+    if record.get("family") == "solana":
+        return {}
     codes = {t["address"]: t["code_keccak256"] for t in record["transactions"] if t["address"]}
     for adopted in record.get("adopted", ()):
         evidence, unit = adopted["evidence"], record["units"][adopted["unit"]]

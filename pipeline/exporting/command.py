@@ -11,7 +11,7 @@ from chains.errors import Refused
 from chains.files import write_atomic
 from pipeline.adopting.parsing import address_at
 from pipeline.bundle import load_bundle
-from pipeline.exporting.book import Book, Entry, Place, read_book
+from pipeline.exporting.book import Book, Entry, Place, contracts_only, read_book
 from pipeline.exporting.json_book import write_json
 from pipeline.exporting.safe_batch import write_safe_batch
 from pipeline.exporting.safe_deployments import write_safe_deployments
@@ -30,6 +30,7 @@ _PLAIN: Mapping[str, Callable[[Book], dict[str, str]]] = {
     "solidity": write_solidity,
     "superchain": write_superchain,
 }
+_WITH_PROGRAMS = frozenset({"json", "typescript"})
 FORMATS = (*_PLAIN, "safe-deployments", "safe-batch")
 
 
@@ -60,6 +61,8 @@ def export_project(root: Path, form: str, targets: Sequence[str], batch: SafeOpt
     if form == "safe-batch":
         return _batch(batch or SafeOptions())
     book = read_book(project.root, project.name, targets)
+    if form not in _WITH_PROGRAMS:
+        book = contracts_only(book, form)
     if form == "safe-deployments":
         return write_safe_deployments(book, _abis(project.root))
     return _PLAIN[form](book)

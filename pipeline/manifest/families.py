@@ -6,7 +6,7 @@ from chains.errors import Refused, Where
 from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target, load_target
 
-__all__ = ["NotThisFamily", "evm_target", "solana_target"]
+__all__ = ["NO_SAFES", "NO_TIME_TO_CARRY", "NotThisFamily", "evm_target", "solana_target"]
 
 
 class NotThisFamily(Refused):
@@ -29,3 +29,17 @@ def _of(target: Target, kind: str, cause: str, remedy: str) -> Target:
     if target.chain.kind != kind:
         raise NotThisFamily(cause, where=Where(target.file), remedy=remedy)
     return target
+
+
+NO_SAFES = (
+    "proposals to the owners of a Safe are of EVM chains",
+    "docs/guide/solana.md says what several keys can do on Solana.",
+)
+
+NO_TIME_TO_CARRY = (
+    (
+        "what is signed there holds a blockhash that expires within about a minute: too short to carry to another machine and "
+        "back. A durable nonce, which would not expire, is not built"
+    ),
+    "Sign with a key that can be asked: aws-kms, vault, pkcs11 or keystore under [signer].",
+)

@@ -8,8 +8,8 @@ from typing import Any
 from chains.evm.safe.lifecycle import ProposalState, fold_proposals
 from chains.evm.safe.reading import SafeUnsupported, read_safe
 from chains.evm.safe.typed import SafeTx
+from pipeline.manifest.families import NO_SAFES, evm_target
 from pipeline.manifest.project import load_project
-from pipeline.manifest.target import load_target
 from pipeline.proposals.collecting import SignaturesRefused, about, accepted, known, read_signatures
 from pipeline.proposals.sharing import keep_signature
 from pipeline.session import open_session, unfinished_plan
@@ -25,7 +25,7 @@ def import_signatures(root: Path, target_name: str, file: Path, ui: Ui) -> list[
     """
     given = read_signatures(file)
     project = load_project(root)
-    target = load_target(project, target_name)
+    target = evm_target(project, target_name, *NO_SAFES)
     with open_session(
         project, target, ui, purpose=f"ship proposals import --chain {target.name}", write=True
     ) as session:

@@ -8,8 +8,8 @@ from typing import Any
 
 from chains.evm.safe.lifecycle import ProposalState, fold_proposals
 from pipeline.journal import read_rows
+from pipeline.manifest.families import NO_SAFES, evm_target
 from pipeline.manifest.project import load_project
-from pipeline.manifest.target import load_target
 from pipeline.plan import load_plan
 from pipeline.session import unfinished_plan
 from pipeline.state.local import ProjectState
@@ -20,7 +20,7 @@ __all__ = ["list_proposals", "render"]
 def list_proposals(root: Path, target_name: str) -> list[dict[str, Any]]:
     """Asks no chain: what is missing there, `ship deploy` finds out."""
     project = load_project(root)
-    state = ProjectState(project.root).target(load_target(project, target_name).name)
+    state = ProjectState(project.root).target(evm_target(project, target_name, *NO_SAFES).name)
     rows = read_rows(state.journal, state.journal.read_bytes())[0] if state.journal.exists() else []
     digest = unfinished_plan(rows)
     if digest is None:

@@ -12,6 +12,7 @@ from chains.errors import printable
 from chains.evm.fees import ether
 from pipeline.records.finding import RecordFile
 from pipeline.records.findings import RecordFindings, exit_code
+from pipeline.records.program_text import program_blocks, program_chain, program_cost
 from pipeline.ui.table import Cell, Row, state_cell, table
 
 __all__ = ["render_list", "render_record", "render_verified"]
@@ -30,7 +31,7 @@ def render_list(records: Sequence[tuple[RecordFile, Mapping[str, Any]]]) -> list
             (
                 f"{file.tag}{again}",
                 file.target,
-                str(record["chain"]["id"]),
+                _chain(record),
                 _time(record["proven_at"]),
                 str(len(record["units"])),
                 _cost(record),
@@ -43,7 +44,13 @@ def _time(text: str) -> str:
     return f"{text[:19].replace('T', ' ')} UTC"
 
 
+def _chain(record: Mapping[str, Any]) -> str:
+    return program_chain(record) if record.get("family") == "solana" else str(record["chain"]["id"])
+
+
 def _cost(record: Mapping[str, Any]) -> str:
+    if record.get("family") == "solana":
+        return program_cost(record)
     try:
         currency = chain_facts(record["chain"]["name"]).currency
     except KeyError:
@@ -53,7 +60,8 @@ def _cost(record: Mapping[str, Any]) -> str:
 
 def render_record(file: RecordFile, record: Mapping[str, Any], root: Path) -> list[str]:
     """One record: what is where, the transactions, who signed, and what proves it."""
-    chain = record["chain"]
+    chain, solana = record["chain"], record.get("family") == "solana"
+    payer = {"payer": record["payer"]} if solana and record["payer"] != record["signer"] else {}
     heads = {
         "file": file.shown(root),
         "sha256": sha256_hex(file.path.read_bytes()),
@@ -61,16 +69,19 @@ def render_record(file: RecordFile, record: Mapping[str, Any], root: Path) -> li
         "bundle": record["bundle"],
         "plan": record["plan"],
         "signer": record["signer"],
+        **payer,
         "approved": f"{_time(record['accepted_at'])}, {record['approved_by']}",
         "proven": _time(record["proven_at"]),
-        "cost": f"{_cost(record)} for {record['cost']['gas']:,} gas",
+        "cost": _cost(record) if solana else f"{_cost(record)} for {record['cost']['gas']:,} gas",
         "ship": record["ship"],
     }
     named = "" if chain["name"] == record["target"] else f"{chain['name']}, "
-    title = f"{record['project']} {record['tag']} on {record['target']} ({named}chain {chain['id']})"
+    title = f"{record['project']} {record['tag']} on {record['target']} ({named}{'genesis' if solana else 'chain'} {_chain(record)})"
+    head = [*table([(Cell(title, bold=True),)], indent=0), *table(list(heads.items()))]
+    if solana:
+        return [*head, *(line for name, rows in program_blocks(record) for line in _block(name, rows))]
     return [
-        *table([(Cell(title, bold=True),)], indent=0),
-        *table(list(heads.items())),
+        *head,
         *_block("units", _units(record["units"])),
         *_block("transactions", _transactions(record)),
         *_block("gates", ((_passed(g["status"] == "passed"), g["name"], g["summary"]) for g in record["gates"])),

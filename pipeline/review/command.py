@@ -10,9 +10,9 @@ from chains.errors import Refused
 from chains.evm.node import check_identity
 from chains.rpc import Endpoint, Rpc, RpcDown, RpcUnknown
 from chains.tools import find_tool
+from pipeline.manifest.families import evm_target
 from pipeline.manifest.project import load_project
 from pipeline.manifest.secrets import resolve_endpoint
-from pipeline.manifest.target import load_target
 from pipeline.plan import Plan
 from pipeline.review.documents import Source
 from pipeline.review.pack import read_pack
@@ -45,7 +45,10 @@ def review(folder: Path, root: Path, ui: Ui, *, target: str | None, rpc: str | N
             if rpc is not None:
                 return _endpoint(plan, rpc, root)
             project = load_project(root)
-            named = load_target(project, target or pack.target)
+            why = "review packs explain storage and events of EVM chains"
+            named = evm_target(
+                project, target or pack.target, why, "`ship approve` reads a plan for Solana a second time."
+            )
             session = stack.enter_context(open_session(project, named, ui, purpose="ship review", write=False))
             session.confirm_chain()
             for endpoint in session.chain.rpc.endpoints:

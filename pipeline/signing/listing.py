@@ -7,8 +7,8 @@ from pathlib import Path
 
 from chains.errors import ShipError
 from pipeline.manifest.project import Project
-from pipeline.manifest.target import list_targets, load_target
-from pipeline.signing.opening import signer_address
+from pipeline.manifest.target import default_target, list_targets, load_target
+from pipeline.signing.opening import signer_address, signer_public_key
 
 __all__ = ["ListedSigner", "list_signers"]
 
@@ -42,7 +42,7 @@ class ListedSigner:
 
 def list_signers(project: Project) -> list[ListedSigner]:
     """One line a target. What is wrong with one does not hide the others."""
-    return [_listed(project, project.root, name) for name in list_targets(project)]
+    return [_listed(project, project.root, name) for name in list_targets(project) or (default_target(project),)]
 
 
 def _listed(project: Project, root: Path, name: str) -> ListedSigner:
@@ -55,9 +55,8 @@ def _listed(project: Project, root: Path, name: str) -> ListedSigner:
         return ListedSigner(name, None, None, None, None, "no [signer]")
     kept_by = _KEPT_BY.get(spec.backend)
     pinned = spec.address or spec.public_key
-    if target.chain.kind != "evm":
-        return ListedSigner(name, spec.backend, pinned, None, kept_by, None)
+    find = signer_address if target.chain.kind == "evm" else signer_public_key
     try:
-        return ListedSigner(name, spec.backend, pinned, signer_address(target, root), kept_by, None)
+        return ListedSigner(name, spec.backend, pinned, find(target, root), kept_by, None)
     except ShipError as error:
         return ListedSigner(name, spec.backend, pinned, None, kept_by, error.cause)

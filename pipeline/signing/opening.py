@@ -105,6 +105,7 @@ def signer_public_key(target: Target, root: Path, table: str = "signer") -> str:
 
     module, context = _module(target, table), SignerContext(target, root, table=table)
     pinned = context.spec.public_key
+    _has_ed25519(module, context)
     if hasattr(module, "ed25519_public_key"):
         return _pinned_public_key(context, str(Pubkey(module.ed25519_public_key(context))))
     if pinned is None:
@@ -138,11 +139,7 @@ def open_backend(target: Target, root: Path, password: PasswordSource) -> EvmBac
 def open_message_backend(target: Target, root: Path, password: PasswordSource, table: str = "signer") -> MessageBackend:
     """The ed25519 key of a target, every signature of it verified. Raises ``SignerUnavailable``, also when it is not the pinned one."""
     module, context = _module(target, table), SignerContext(target, root, password, table)
-    if not hasattr(module, "open_ed25519"):
-        raise context.unavailable(
-            f"the {context.spec.backend} backend has no ed25519 keys",
-            remedy="Use a backend that has: keystore, aws-kms, pkcs11 or vault.",
-        )
+    _has_ed25519(module, context)
     backend: MessageBackend = module.open_ed25519(context)
     from solders.pubkey import Pubkey
 
@@ -154,6 +151,18 @@ def open_message_backend(target: Target, root: Path, password: PasswordSource, t
         )
     _pinned_public_key(context, found)
     return CheckedMessages(backend)
+
+
+def _has_ed25519(module: Any, context: SignerContext) -> None:
+    if hasattr(module, "open_ed25519"):
+        return
+    why = f"the {context.spec.backend} backend has no ed25519 keys"
+    if context.spec.backend == "offline":
+        why = (
+            "an offline signer cannot release to Solana: what is signed holds a blockhash that expires within about a minute, too "
+            "short to carry to another machine and back, and a durable nonce, which would not expire, is not built"
+        )
+    raise context.unavailable(why, "backend", "Use a backend that can be asked: keystore, aws-kms, pkcs11 or vault.")
 
 
 def _pinned_public_key(context: SignerContext, found: str) -> str:

@@ -7,6 +7,9 @@ A backend that signs transactions only gets one that no chain can take, for thre
 gas limit of 1 is below what any transaction costs, its highest fee is 0, and its nonce, 2^64 - 2, is out of any account's
 reach (EIP-2681). It sends nothing to the signer itself, so that it would do nothing even then. It has the target's own
 chain id: signers refuse others, and one that exists nowhere today may exist tomorrow.
+
+On Solana the key signs an off-chain message: its first byte, 0xff, stands in no transaction, whose messages begin with a count of
+signatures below 128 or, versioned, with 0x80 and a version. Source: Solana, "Off-Chain Message Signing", version 0.
 """
 
 from __future__ import annotations
@@ -23,13 +26,14 @@ from pipeline.signing.base import (
     DigestBackend,
     EvmBackend,
     EvmSigner,
+    MessageBackend,
     PolicyRefused,
     TransactionBackend,
 )
 from pipeline.signing.probe_message import ProbeMessage
 from pipeline.signing.typed import typed_signature
 
-__all__ = ["CannotProbe", "Probe", "probe", "probe_transaction"]
+__all__ = ["CannotProbe", "Probe", "off_chain_message", "probe", "probe_message", "probe_transaction"]
 
 _NONCE = 2**64 - 2
 
@@ -71,6 +75,26 @@ def probe(backend: EvmBackend, target: str, chain_id: int, count: int = 1) -> Pr
     kind = "typed data" if isinstance(backend, DigestBackend) else "a transaction no chain can take"
     middle_ms = sorted(times_ms)[len(times_ms) // 2]
     return Probe(backend.name, backend.address, backend.assurance, kind, count, round(middle_ms, 1))
+
+
+def probe_message(backend: MessageBackend, target: str, count: int = 1) -> Probe:
+    """The same for an ed25519 key, each signature verified by whoever opened ``backend``. Raises ``SignatureRejected``."""
+    from solders.pubkey import Pubkey
+
+    times_ms = []
+    for number in range(count):
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        text = f"ship signer test: {target}, {now}, {number}. This moves nothing and allows nothing.".encode()
+        began_s = time.perf_counter()
+        backend.sign_message(off_chain_message(text))
+        times_ms.append((time.perf_counter() - began_s) * 1000)
+    address, middle_ms = str(Pubkey(backend.public_key)), sorted(times_ms)[len(times_ms) // 2]
+    return Probe(backend.name, address, backend.assurance, "an off-chain message", count, round(middle_ms, 1))
+
+
+def off_chain_message(text: bytes) -> bytes:
+    """Signing domain, version 0, format 0 (printable ASCII), length in two bytes, text."""
+    return b"\xffsolana offchain" + bytes([0, 0]) + len(text).to_bytes(2, "little") + text
 
 
 def probe_transaction(address: str, chain_id: int) -> UnsignedTransaction:

@@ -21,20 +21,23 @@ __all__ = ["test_"]
 def test_(root: Path, chain: str, count: int, password: PasswordOptions, as_json: bool) -> None:
     """Sign something that can be no transaction with TARGET's key, check the signature, and say how long it took.
 
-    A key that signs digests signs a typed message; a backend that signs transactions only gets one no chain can take.
+    A key that signs digests signs a typed message; a backend that signs transactions only gets one no chain can take. On
+    Solana it is an off-chain message, which can be no transaction.
     """
     from pipeline.cli.show import json_document, json_errors
     from pipeline.manifest.project import load_project
     from pipeline.manifest.target import load_target
-    from pipeline.signing.opening import open_backend
-    from pipeline.signing.probing import probe
+    from pipeline.signing.opening import open_backend, open_message_backend
+    from pipeline.signing.probing import probe, probe_message
     from pipeline.ui.table import say
 
     with json_errors(as_json=as_json):
         project = load_project(root)
         target = load_target(project, chain)
-        backend = open_backend(target, project.root, password)
-        done = probe(backend, chain, target.chain.chain_id or 0, count)
+        if target.chain.kind == "solana":
+            done = probe_message(open_message_backend(target, project.root, password), chain, count)
+        else:
+            done = probe(open_backend(target, project.root, password), chain, target.chain.chain_id or 0, count)
     if as_json:
         json_document({
             "schema": 1, "kind": "contract-ship/signer-test", "target": chain, "backend": done.backend,

@@ -105,7 +105,12 @@ def no_way_back(plan: ProgramPlan) -> dict[str, Any]:
 
 
 def _rollback(
-    plan: ProgramPlan, strategy: str, capability: str, authority: str | None, back: list[dict[str, Any]], risks: list[str]
+    plan: ProgramPlan,
+    strategy: str,
+    capability: str,
+    authority: str | None,
+    back: list[dict[str, Any]],
+    risks: list[str],
 ) -> dict[str, Any]:
     return {
         "schema": 1,

@@ -8,8 +8,8 @@ from chains.errors import Refused
 from chains.evm.lifecycle import TxState, fold
 from chains.evm.safe.lifecycle import fold_proposals
 from pipeline.bundle import load_bundle
+from pipeline.manifest.families import NO_TIME_TO_CARRY, evm_target
 from pipeline.manifest.project import load_project
-from pipeline.manifest.target import load_target
 from pipeline.plan import Plan
 from pipeline.proposals.parts import Part, parts, shift_of
 from pipeline.session import Session, open_session, unfinished_plan
@@ -38,7 +38,7 @@ def export_request(
 ) -> tuple[Path, Request]:
     """Where the request lies, and the request. Raises ``NothingToSign`` and what ``Round.open`` raises."""
     project = load_project(root)
-    target = load_target(project, target_name)
+    target = evm_target(project, target_name, *NO_TIME_TO_CARRY)
     with open_session(project, target, ui, purpose=f"ship sign export --chain {target.name}", write=True) as session:
         session.confirm_chain()
         backend = open_backend(target, project.root, PasswordOptions())

@@ -12,8 +12,8 @@ from chains.evm.lifecycle import TxState, fold
 from chains.evm.transaction import UnsignedTransaction, decode_signed
 from pipeline.journal import read_rows
 from pipeline.lock import locked
+from pipeline.manifest.families import NO_TIME_TO_CARRY, evm_target
 from pipeline.manifest.project import load_project
-from pipeline.manifest.target import load_target
 from pipeline.plan import load_plan
 from pipeline.session import unfinished_plan
 from pipeline.signing.base import Assurance, EvmSigner
@@ -69,7 +69,7 @@ def import_signed(root: Path, target_name: str, file: Path) -> list[Imported]:
     Raises ``FileRefused``, ``NothingAsked``, ``SignatureRejected``.
     """
     project = load_project(root)
-    target = load_target(project, target_name)
+    target = evm_target(project, target_name, *NO_TIME_TO_CARRY)
     state = ProjectState(project.root).target(target.name)
     answers, raws = _read(file)
     with locked(state.lock, f"ship sign import --chain {target.name}"):
