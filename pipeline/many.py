@@ -100,6 +100,8 @@ class Fleet:
             self._waves(project, waves, targets, outcomes)
         except ShipError as error:
             self.ui.close()
+            if not outcomes:  # not even which targets there are is known
+                raise
             for outcome in outcomes.values():
                 outcome.fail(error)
             self.show_error(error)

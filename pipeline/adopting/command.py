@@ -71,8 +71,8 @@ def adopt_project(root: Path, name: str, options: AdoptOptions, ui: Ui) -> Resul
         project,
         name,
         "adopting reads deployments of contracts",
-        f"Nothing has to be adopted: where the signer is a program's upgrade authority, `ship deploy --chain {name}` finds the "
-        "bytes that run, upgrades them where they differ, and records what is there.",
+        f"Where the signer is a program's upgrade authority, `ship deploy --chain {name}` finds the bytes that run and upgrades "
+        "them where they differ.",
     )
     given = dict(_given(text) for text in options.named)
     if not options.files and not given:

@@ -68,10 +68,12 @@ def command(
         outcome = Deployment(root, names[0], options, ui, show_error).run()
         document, exit_code = outcome.to_json(), outcome.exit_code
     else:
+        from pipeline.cli.show import json_errors
         from pipeline.many import Fleet
         from pipeline.outcome import fleet_document, fleet_exit_code, fleet_text
 
-        outcomes = Fleet(root, names, options, make_board(as_json=as_json), ui, show_error).run()
+        with json_errors(as_json=as_json):
+            outcomes = Fleet(root, names, options, make_board(as_json=as_json), ui, show_error).run()
         document, exit_code = fleet_document(outcomes), fleet_exit_code(outcomes)
         ui.block(fleet_text(outcomes))
     ui.close()

@@ -38,7 +38,10 @@ def command(
     """
     from pipeline.exporting.command import SafeOptions, export_project, write_files
 
-    files = export_project(root, form, chains, SafeOptions(plan, safe, nonce))
+    def note(text: str) -> None:
+        click.echo(text, err=True)
+
+    files = export_project(root, form, chains, SafeOptions(plan, safe, nonce), note)
     written = write_files(files, form, out)
     if out is None:
         click.echo(next(iter(files.values())), nl=False)

@@ -28,4 +28,4 @@ def command(root: Path, chains: tuple[str, ...]) -> None:
         click.echo(f"wrote    {path}")
     for note in done.notes:
         click.echo(f"note     {note}")
-    click.echo("Next: ship check, then ship plan --chain local")
+    click.echo(f"Next: ship check, then ship plan --chain {done.first}")

@@ -55,14 +55,23 @@ class SafeOptions:
     nonce: int | None = None
 
 
-def export_project(root: Path, form: str, targets: Sequence[str], batch: SafeOptions | None = None) -> dict[str, str]:
-    """File names with their texts. Reads records and, for ABIs, bundles; asks no chain."""
+def export_project(
+    root: Path,
+    form: str,
+    targets: Sequence[str],
+    batch: SafeOptions | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> dict[str, str]:
+    """File names with their texts. Reads records and, for ABIs, bundles; asks no chain. ``note`` is told what was left out."""
     project = load_project(root)
     if form == "safe-batch":
         return _batch(batch or SafeOptions())
     book = read_book(project.root, project.name, targets)
     if form not in _WITH_PROGRAMS:
-        book = contracts_only(book, form)
+        whole, book = book, contracts_only(book, form)
+        left = [place.target for place in whole.places if place not in book.places]
+        if left:
+            note(f"{', '.join(left)} left out: the form {form} holds no Solana programs")
     if form == "safe-deployments":
         return write_safe_deployments(book, _abis(project.root))
     return _PLAIN[form](book)

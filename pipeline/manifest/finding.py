@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.manifest.characters import suspicion
-from pipeline.manifest.fields import path_problem
+from pipeline.manifest.fields import NAME_PATTERN, path_problem
 from pipeline.manifest.reading import MAX_BYTES
 from pipeline.manifest.solidity import Contract, contracts_in
 
@@ -50,7 +50,7 @@ def find_projects(root: Path) -> Found:
         foundry=foundry[0] if foundry else None,
         contracts=tuple(_contracts(root / foundry[0])) if foundry else (),
         anchor=anchor[0] if anchor else None,
-        programs=_programs(root / anchor[0] / "Anchor.toml") if anchor else {},
+        programs=_programs(root / anchor[0]) if anchor else {},
         others=(*foundry[1:], *anchor[1:]),
     )
 
@@ -101,10 +101,17 @@ def _contracts(project: Path) -> Iterator[FoundContract]:
             yield FoundContract(f"{relative.as_posix()}:{contract.name}", contract)
 
 
-def _programs(path: Path) -> dict[str, str]:
-    programs = _table(_toml(path), "programs")
-    for cluster in ("localnet", "devnet", "mainnet"):
-        named = _table(programs, cluster)
-        if named:
-            return {name: address for name, address in named.items() if isinstance(address, str)}
-    return {}
+def _programs(workspace: Path) -> dict[str, str]:
+    """Every program of the workspace with its address; with none where clusters differ in it, or nothing names it."""
+    programs = _table(_toml(workspace / "Anchor.toml"), "programs")
+    found: dict[str, set[str]] = {}
+    for cluster in programs:
+        for name, address in _table(programs, cluster).items():
+            if isinstance(address, str) and re.fullmatch(NAME_PATTERN, name):
+                found.setdefault(name, set()).add(address)
+    for source in sorted(workspace.glob("programs/*/src/lib.rs")):
+        name = source.parents[1].name
+        known = {name, name.replace("-", "_"), name.replace("_", "-")} & set(found)
+        if not known and re.fullmatch(NAME_PATTERN, name) and (workspace / "programs" / name).is_dir():
+            found[name.replace("-", "_")] = set()
+    return {name: next(iter(named)) if len(named) == 1 else "" for name, named in found.items()}

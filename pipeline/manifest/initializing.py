@@ -32,6 +32,8 @@ class Initialized:
 
     written: tuple[str, ...]
     notes: tuple[str, ...]
+    first: str = "local"
+    """The target to begin with."""
 
 
 def init_project(root: Path, chains: Sequence[str] = ()) -> Initialized:
@@ -57,7 +59,9 @@ def init_project(root: Path, chains: Sequence[str] = ()) -> Initialized:
     for file, text in texts.items():
         write_atomic(root / file, text.encode())
     check_project(root).raise_problems()
-    return Initialized(tuple(texts), tuple(_notes(root, found)))
+    return Initialized(
+        tuple(texts), tuple(_notes(root, found)), "local" if found.foundry is not None else "solana-local"
+    )
 
 
 def _texts(root: Path, found: Found, chains: Sequence[str]) -> dict[str, str]:
@@ -72,6 +76,7 @@ def _texts(root: Path, found: Found, chains: Sequence[str]) -> dict[str, str]:
             builtin=name,
             params=units.params if facts.kind == "evm" else {},
             local=facts.local,
+            solana=facts.kind == "solana",
         )
     texts[f"{schemas}/ship.schema.json"] = project_schema()
     texts[f"{schemas}/target.schema.json"] = target_schema()
@@ -119,6 +124,8 @@ def _notes(root: Path, found: Found) -> list[str]:
     notes = [f"{path.as_posix()} holds a further project, which was not taken" for path in found.others]
     if found.foundry is not None and not found.contracts:
         notes.append("no contract was found in the sources: add [contracts.NAME] tables to ship.toml")
+    if found.anchor is not None and not found.programs:
+        notes.append("no program was found in the Anchor workspace: add [programs.NAME] tables to ship.toml")
     ignored = root / ".gitignore"
     if not ignored.is_file() or ".ship" not in ignored.read_text(encoding="utf-8", errors="replace"):
         notes.append("add .ship/ to .gitignore: it is ship's working folder")

@@ -117,6 +117,40 @@ def _placeholder(kind: str) -> tuple[str, str]:
     return "[]", f"a {kind}"
 
 
+def _files(program: str) -> list[str]:
+    """Where Anchor puts a program's files, for one that cannot have its own name."""
+    return [
+        f'artifact = "target/deploy/{program}.so"',
+        f'idl-file = "target/idl/{program}.json"',
+        f'keypair = "target/deploy/{program}-keypair.json"',
+    ]
+
+
+_CHECK_HINTS = (
+    "",
+    "# Reads after deploying; one that fails stops the release:",
+    "# [checks.owner]",
+    '# on = "${contracts.NAME}"',
+    '# call = "owner()(address)"',
+    '# equals = "${params.owner}"',
+)
+_PROGRAM_HINTS = (
+    "",
+    "# An instruction sent once, and a field of an account read after deploying, by the program's IDL:",
+    "# [calls.open]",
+    '# program = "NAME"',
+    '# instruction = "initialize"',
+    '# unless = { account = "pda:NAME/seed,key:${deployer}" }',
+    "#",
+    "# [checks.state]",
+    '# program = "NAME"',
+    '# account = "pda:NAME/seed,key:${deployer}"',
+    '# type = "Account"',
+    '# field = "authority"',
+    '# equals = "${deployer}"',
+)
+
+
 def project_text(
     *,
     schema: str,
@@ -139,26 +173,58 @@ def project_text(
         lines += ["", "[solana]", f"root = {json.dumps(anchor_root)}"]
     for table in units.tables:
         lines += ["", table]
+    contracts = {found[1].casefold() for table in units.tables if (found := re.match(r"\[contracts\.(.+)\]", table))}
     for program, address in programs.items():
-        lines += ["", f"[programs.{program}]", f"program-id = {json.dumps(address)}"]
-    lines += ["", "# What must pass before anything is planned.", "[gates]", "tests = {}"]
+        if program.casefold() in contracts:  # names of units differ in more than case
+            lines += ["", f"[programs.{program}-program]", *_files(program)]
+        else:
+            lines += ["", f"[programs.{program}]"]
+        lines.append(
+            f"program-id = {json.dumps(address)}"
+            if address
+            else "# Its address is the one that the IDL, Anchor.toml and declare_id! agree on, for each cluster."
+        )
+    if programs:
+        lines += _PROGRAM_HINTS
     if evm_root is not None:
         accepted = ', baseline = "slither.baseline.json"' if baseline else ""
-        lines.append(f'slither = {{ fail-on = "medium"{accepted} }}')
-    lines += [
-        "",
-        "# Reads after deploying; one that fails stops the release:",
-        "# [checks.owner]",
-        '# on = "${contracts.NAME}"',
-        '# call = "owner()(address)"',
-        '# equals = "${params.owner}"',
-    ]
+        lines += ["", "# What must pass before anything is planned.", "[gates]", "tests = {}"]
+        lines += [f'slither = {{ fail-on = "medium"{accepted} }}', *_CHECK_HINTS]
     return "\n".join(lines) + "\n"
 
 
-def target_text(*, schema: str, builtin: str, params: Mapping[str, tuple[str, str]], local: bool) -> str:
+_SOLANA_TARGET = (
+    "",
+    "[rpc]",
+    "# Two providers beat one. A URL that holds a key stands in the environment, never here.",
+    '# endpoints = ["env:RPC_URL"]',
+    "",
+    "# The programs' upgrade authority: it signs deployments and upgrades alone.",
+    "[signer]",
+    "# Make one with: ship signer new --kind ed25519",
+    'backend = "keystore"',
+    'file = "~/.ship/keys/authority.json"',
+    '# public-key = "…" # pin it: another key is then refused',
+    '# password = "env:SHIP_KEYSTORE_PASSWORD"',
+    "",
+    "# [payer] # pays fees and rent and writes buffers; the signer where left out",
+    '# backend = "keystore"',
+    '# file = "~/.ship/keys/payer.json"',
+    "",
+    "[policy]",
+    '# max-lamports = "5 SOL"',
+    "approvals = 1",
+)
+
+
+def target_text(
+    *, schema: str, builtin: str, params: Mapping[str, tuple[str, str]], local: bool, solana: bool = False
+) -> str:
     """The text of ``manifests/<target>.toml``."""
     lines = [f"#:schema {schema}", "schema = 1", f'extends = "builtin:{builtin}"']
+    if solana and not local:
+        lines += [line.replace("RPC_URL", builtin.upper().replace("-", "_") + "_RPC_URL") for line in _SOLANA_TARGET]
+        return "\n".join(lines) + "\n"
     if not local:
         variable = builtin.upper().replace("-", "_") + "_RPC_URL"
         lines += [

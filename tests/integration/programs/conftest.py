@@ -97,6 +97,18 @@ def counter(live_node: SolanaNode, tmp_path: Path) -> Counter:
     return made
 
 
+@pytest.fixture(scope="session")
+def shared_counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
+    """Released as 0.1.0, for tests that change nothing."""
+    folder = tmp_path_factory.mktemp("shared")
+    with solana_node(folder / "node", slot_ms=20, finalized_lag=8) as node:
+        node.call("requestAirdrop", DEVELOPMENT, 100 * 10**9)
+        node.advance(2)
+        made = Counter(counter_project(folder, node.url), node)
+        made.ship("deploy", "--chain", "solana-test", "--yes")
+        yield made
+
+
 @pytest.fixture
 def upgraded(counter: Counter) -> Counter:
     """And 0.2.0, with the bytes of 0.1.0 staged."""
