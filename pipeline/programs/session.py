@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from pipeline.ui.base import Ui
 __all__ = ["ProgramSession", "embedded_cluster", "idls_of", "open_program_session"]
 
 _POLL_EMBEDDED_S = 0.05
+_SLOT_S = 0.4
 
 
 @dataclass
@@ -121,9 +123,20 @@ class ProgramSession:
         return render_program_plan(plan)
 
     def chain_time_s(self, plan: Envelope | None = None) -> int | None:
-        """Seconds since 1970 by the cluster's own clock: now, or when ``plan`` was made; ``None`` if it does not say."""
-        slot = plan.body.observed["slot"] if plan is not None else self.cluster.height("confirmed").slot
-        return self.cluster.block_time_s(slot)
+        """Seconds since 1970 by the cluster's own clock: now, or when ``plan`` was made.
+
+        A node need not know when a block was made (the local one does not for empty ones, others forget). Slots tell the age
+        then, which is what this is asked for: at 0.4 s each, and a plan cannot make itself younger by them.
+        """
+        slot = self.cluster.height("confirmed").slot
+        now_s = self.cluster.block_time_s(slot)
+        if plan is None:
+            return int(time.time()) if now_s is None else now_s
+        made = plan.body.observed["slot"]
+        made_s = self.cluster.block_time_s(made)
+        if now_s is not None and made_s is not None:
+            return made_s
+        return (int(time.time()) if now_s is None else now_s) - int((slot - made) * _SLOT_S)
 
     def bundle(self, digest: str) -> Bundle:
         return load_bundle(self.state.project.bundles, digest)

@@ -23,9 +23,9 @@ def import_signatures(root: Path, target_name: str, file: Path, ui: Ui) -> list[
 
     Raises ``SignaturesRefused``.
     """
-    given = read_signatures(file)
     project = load_project(root)
     target = evm_target(project, target_name, *NO_SAFES)
+    given = read_signatures(file)
     with open_session(
         project, target, ui, purpose=f"ship proposals import --chain {target.name}", write=True
     ) as session:
