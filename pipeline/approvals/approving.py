@@ -27,7 +27,7 @@ from pipeline.step import Runner
 from pipeline.steps.build import Build
 from pipeline.ui.base import Ui
 
-__all__ = ["ApproveOptions", "NotAnApprover", "NotThisPlan", "approve_plan", "bundle_for"]
+__all__ = ["ApproveOptions", "NotAnApprover", "NotThisPlan", "approve_plan", "bundle_for", "of_promotion"]
 
 
 class NotAnApprover(Refused):

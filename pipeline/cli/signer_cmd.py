@@ -150,15 +150,21 @@ def address(root: Path, chain: str, as_json: bool) -> None:
     from pipeline.cli.show import json_document, json_errors
     from pipeline.manifest.project import load_project
     from pipeline.manifest.target import load_target
-    from pipeline.signing.opening import signer_address, signer_notes, signer_public_key
+    from pipeline.signing.opening import signer_address, signer_notes
     from pipeline.ui.table import say
 
     with json_errors(as_json=as_json):
         project = load_project(root)
         target = load_target(project, chain)
         solana = target.chain.kind == "solana"
-        found = (signer_public_key if solana else signer_address)(target, project.root)
-        notes = signer_notes(target, project.root)
+        if solana:
+            from pipeline.programs.keys import deployer_and_payer
+
+            found = deployer_and_payer(target, project.root)[0]
+        else:
+            found = signer_address(target, project.root)
+        vault = target.spec.signer is not None and target.spec.signer.backend == "squads"
+        notes = () if vault else signer_notes(target, project.root)
     if as_json:
         backend = target.spec.signer.backend if target.spec.signer else None
         key = "public_key" if solana else "address"

@@ -19,6 +19,7 @@ from pipeline.manifest.program_units import program_paths
 from pipeline.manifest.project import Project
 from pipeline.manifest.secrets import SecretRef, default_stores, resolve_endpoint, resolve_secret
 from pipeline.manifest.target import Target
+from pipeline.programs.keys import deployer_and_payer
 from pipeline.programs.text import sol
 from pipeline.reaching import is_embedded
 from pipeline.signing.opening import signer_notes, signer_public_key
@@ -149,12 +150,12 @@ class _Look:
             if spec is None and table != "signer":
                 continue
             try:
-                key = signer_public_key(self.target, self.project.root, table)
+                key = self._key(table)
             except ShipError as error:
                 yield _of_error(table, error)
                 continue
             facts = {"backend": spec.backend, "public_key": key, "pinned": spec.public_key is not None}
-            if spec.public_key is not None or spec.backend == "development":
+            if spec.public_key is not None or spec.backend in {"development", "squads"}:
                 yield Finding(table, "ok", f"{key}  {spec.backend}", facts=facts)
             else:
                 remedy = f'Add `public-key = "{key}"` under [{table}]: another key is then refused.'
@@ -162,8 +163,14 @@ class _Look:
             yield from self._secrets(table)
             if table == payer:
                 yield from self._balance(key)
-        if self.target.spec.signer is not None:
+        if self.target.spec.signer is not None and self.target.spec.signer.backend != "squads":
             yield from (Finding("signer", "ok", note) for note in signer_notes(self.target, self.project.root))
+
+    def _key(self, table: str) -> str:
+        """Of a vault its address."""
+        if table == "signer":
+            return deployer_and_payer(self.target, self.project.root)[0]
+        return signer_public_key(self.target, self.project.root, table)
 
     def _secrets(self, table: str) -> Iterator[Finding]:
         spec = getattr(self.target.spec, table.replace("-", "_"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chains.canonical import digest
 from chains.solana.units import SolanaUnits
-from pipeline.approvals.approving import NotThisPlan, bundle_for
+from pipeline.approvals.approving import NotThisPlan, bundle_for, of_promotion
 from pipeline.bundle import Bundle, BundleMissing, load_bundle
 from pipeline.manifest.program_units import program_ids, solana_units
 from pipeline.manifest.project import Project
@@ -26,6 +26,7 @@ __all__ = ["read_program_plan"]
 def read_program_plan(project: Project, file: Path, ui: Ui) -> tuple[ProgramPlan, Target, str, list[str]]:
     """The plan, its target, the plan as text, and what the second reading says. Raises ``NotThisPlan`` and ``RenderersDisagree``."""
     plan = load_program_plan(file)
+    project = of_promotion(project, plan)
     target = load_target(project, plan.target)
     _same_cluster(target, plan)
     without = errand_of(plan) is not None or plan.rollback is not None

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from chains.errors import ShipError
 from pipeline.manifest.project import Project
-from pipeline.manifest.target import default_target, list_targets, load_target
-from pipeline.signing.opening import signer_address, signer_public_key
+from pipeline.manifest.target import Target, default_target, list_targets, load_target
+from pipeline.signing.opening import signer_address
 
 __all__ = ["ListedSigner", "list_signers"]
 
@@ -55,8 +55,15 @@ def _listed(project: Project, root: Path, name: str) -> ListedSigner:
         return ListedSigner(name, None, None, None, None, "no [signer]")
     kept_by = _KEPT_BY.get(spec.backend)
     pinned = spec.address or spec.public_key
-    find = signer_address if target.chain.kind == "evm" else signer_public_key
     try:
-        return ListedSigner(name, spec.backend, pinned, find(target, root), kept_by, None)
+        return ListedSigner(name, spec.backend, pinned, _found(target, root), kept_by, None)
     except ShipError as error:
         return ListedSigner(name, spec.backend, pinned, None, kept_by, error.cause)
+
+
+def _found(target: Target, root: Path) -> str:
+    if target.chain.kind == "evm":
+        return signer_address(target, root)
+    from pipeline.programs.keys import deployer_and_payer  # start-up: Solana targets alone
+
+    return deployer_and_payer(target, root)[0]

@@ -28,12 +28,17 @@ def test_(root: Path, chain: str, count: int, password: PasswordOptions, as_json
     from pipeline.manifest.project import load_project
     from pipeline.manifest.target import load_target
     from pipeline.signing.opening import open_backend, open_message_backend
-    from pipeline.signing.probing import probe, probe_message
+    from pipeline.signing.probing import CannotProbe, probe, probe_message
     from pipeline.ui.table import say
 
     with json_errors(as_json=as_json):
         project = load_project(root)
         target = load_target(project, chain)
+        if target.spec.signer is not None and target.spec.signer.backend == "squads":
+            raise CannotProbe(
+                f"the signer of {chain} is a vault, which has no key: members of its multisig sign",
+                remedy="`ship plan` proves the vault and the member under [payer] on chain.",
+            )
         if target.chain.kind == "solana":
             done = probe_message(open_message_backend(target, project.root, password), chain, count)
         else:

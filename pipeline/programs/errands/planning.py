@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chains.canonical import digest
+from chains.errors import Refused
 from chains.solana.fees import Budget, price_from
 from chains.solana.release import SolanaAction, SolanaPlan
 from chains.solana.units import SolanaUnits
 from pipeline.bundle import Bundle, BundleMissing, load_bundle
 from pipeline.manifest.resolved import resolved
+from pipeline.programs.keys import squads_of
 from pipeline.programs.plan import ProgramPlan
 from pipeline.programs.preparing import ProgramReady, chain_of, envelope
 from pipeline.programs.session import ProgramSession
 from pipeline.session import accepted_plans
 
-__all__ = ["bundle_of", "errand_fee", "errand_plan"]
+__all__ = ["VaultDecides", "bundle_of", "errand_fee", "errand_plan"]
+
+
+class VaultDecides(Refused):
+    """SHIP-Q87: what is to be done belongs to a multisig's vault, and no key of the target can do it."""
+
+    code = "SHIP-Q87"
+
 
 _UNITS = 10_000
 """What one instruction of the loader uses at most, with room."""
@@ -51,7 +60,16 @@ def errand_plan(
     handover: str | None = None,
     warnings: Sequence[str] = (),
 ) -> ProgramPlan:
-    """A plan without units: that is what an errand is known by."""
+    """A plan without units: that is what an errand is known by. Raises ``VaultDecides``."""
+    vault = squads_of(session.target, ready.payer)
+    if vault is not None and any(
+        ready.deployer in {a.details.get("from"), a.details.get("authority")} for a in actions
+    ):
+        raise VaultDecides(
+            f"{ready.deployer} is a vault of the Squads multisig {vault.multisig}: its members decide this, and ship proposes upgrades "
+            "alone",
+            remedy="Have the members propose and execute it in their own tools; `ship status` then shows what changed.",
+        )
     height = session.cluster.height("confirmed")
     body = SolanaPlan(
         chain=chain_of(session),

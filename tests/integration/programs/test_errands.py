@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
+
+from solders.transaction import VersionedTransaction
 
 from chains.solana.layouts import Account, parse_program_data, program_data_address
 from pipeline.programs.errands import running
 from tests.integration.programs.conftest import DEVELOPMENT, Counter
 from tests.support.schemas import hold
+from tests.support.solana_node import until
 
 PROGRAM = "DeXWEhMQNpToWWmMCWiBabwzUigb6aiyhuTQyBwLVNDf"
 CHAIN = ("--chain", "solana-test")
@@ -161,6 +165,37 @@ def test_a_buffer_of_the_plan_under_way_is_never_closed_and_then_is_an_orphan(
     closed = counter.json("solana", "buffers", *CHAIN, "--close-orphans", "--yes")
     assert closed["closed"] == [orphan["address"]]
     assert closed["returned_lamports"] == str(orphan["lamports"])
+
+
+def test_what_a_vault_holds_its_members_move(counter: Counter) -> None:
+    from solders.keypair import Keypair
+    from solders.pubkey import Pubkey
+
+    from chains.solana import loader
+    from chains.solana.squads.releasing import SquadsAuthority
+    from chains.solana.transactions import compile_message
+    from pipeline.signing.development import _DEVELOPMENT_SEED
+
+    multisig, member = str(Keypair().pubkey()), Keypair.from_seed(_DEVELOPMENT_SEED)
+    vault = Pubkey.from_string(SquadsAuthority(multisig, 0, DEVELOPMENT).vault)
+    program_data = program_data_address(Pubkey.from_string(PROGRAM))
+    made = loader.set_authority(program_data, member.pubkey(), vault)
+    message = compile_message(member.pubkey(), [made], counter.node.blockhash())
+    raw = bytes(VersionedTransaction(message, [member]))
+    counter.node.call("sendTransaction", base64.b64encode(raw).decode(), {"encoding": "base64"})
+    until(lambda: holder(counter) == str(vault), "the vault has it")
+    counter.manifest(
+        f'\n[signer]\nbackend = "squads"\nmultisig = "{multisig}"\n[payer]\nbackend = "development"\n'
+        f"[next-authority]\n{counter.key('next')}"
+    )
+    assert "SHIP-Q87" in counter.ship("signer", "rotate", *CHAIN, "--yes", code=2).output
+    finalize = ("solana", "finalize", *CHAIN, "--program", "counter", "--confirm", PROGRAM, "--yes")
+    assert "SHIP-Q87" in counter.ship(*finalize, code=2).output
+    (listed,) = counter.json("signer", "list")["signers"]
+    assert listed["found"] == str(vault)
+    assert str(vault) in counter.ship("signer", "address", *CHAIN).output
+    assert "a vault, which has no key" in counter.ship("signer", "test", *CHAIN, code=2).output
+    assert str(vault) in counter.ship("doctor").output
 
 
 def test_what_is_asked_to_be_closed_twice_is_closed_once(upgraded: Counter, monkeypatch: Any) -> None:
