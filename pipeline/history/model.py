@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 __all__ = ["Changed", "Event", "History", "Problem"]
 
-Kind = Literal["release", "adoption", "rollback", "rotation"]
+Kind = Literal["release", "adoption", "rollback", "rotation", "finalization", "buffers"]
 
 
 @dataclass(frozen=True)

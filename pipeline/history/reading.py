@@ -19,7 +19,19 @@ from pipeline.state.local import ProjectState
 
 __all__ = ["NothingHappened", "read_history"]
 
-_RECORDS = {"contract-ship/record", "contract-ship/rotation"}
+_ERRANDS: Mapping[str, Kind] = {
+    "contract-ship/rotation": "rotation",
+    "contract-ship/finalization": "finalization",
+    "contract-ship/buffers-closed": "buffers",
+}
+"""What is no release, by the kind of its record."""
+_BY_NAME = {
+    ".rotation-": "contract-ship/rotation",
+    ".finalize-": "contract-ship/finalization",
+    ".buffers-": "contract-ship/buffers-closed",
+}
+_CHANGED = {"rotation": "rights", "finalization": "immutable", "buffers": "closed"}
+_RECORDS = {"contract-ship/record", *_ERRANDS}
 _QUIET = {"unchanged", "skip"}
 
 
@@ -113,10 +125,10 @@ def _finished(root: Path, target: str, row: Row, accepted: Row | None, record: M
     path = str(row.data["record"])
     if record is None:
         known: Mapping[str, Any] = accepted.data if accepted is not None else {}
-        rotation = ".rotation-" in path
+        kind = next((kind for part, kind in _BY_NAME.items() if part in path), "contract-ship/record")
         stand_in = {
             **known,
-            "kind": "contract-ship/rotation" if rotation else "contract-ship/record",
+            "kind": kind,
             "plan": row.data["plan"],
             "tag": path.split("/")[1] if path.count("/") == 2 else None,
         }
@@ -153,18 +165,18 @@ def _event(target: str, record: Mapping[str, Any], path: str, at: str | None, no
 
 
 def _kind(record: Mapping[str, Any]) -> Kind:
-    if record.get("kind") == "contract-ship/rotation":
-        return "rotation"
+    if (errand := _ERRANDS.get(str(record.get("kind")))) is not None:
+        return errand
     way = record.get("way")
     return "rollback" if way == "rollback" else "adoption" if way == "adopted" else "release"
 
 
 def _changes(record: Mapping[str, Any]) -> Iterator[Changed]:
-    if record.get("kind") == "contract-ship/rotation":
+    errand = _ERRANDS.get(str(record.get("kind")))
+    if errand is not None:
         for moved in record.get("moved", ()):
-            yield Changed(
-                str(moved.get("unit") or moved.get("contract") or "?"), "rights", str(moved.get("title") or "")
-            )
+            unit = str(moved.get("unit") or moved.get("contract") or "?")
+            yield Changed(unit, _CHANGED[errand], str(moved.get("title") or ""))
         if record.get("to"):
             yield Changed("signer", "rotated", f"{record.get('from')} → {record['to']}")
         return

@@ -12,7 +12,14 @@ from pipeline.ui.table import Cell, Row, table
 
 __all__ = ["document", "render"]
 
-_COLOURS = {"release": "green", "adoption": "cyan", "rollback": "yellow", "rotation": "cyan"}
+_COLOURS = {
+    "release": "green",
+    "adoption": "cyan",
+    "rollback": "yellow",
+    "rotation": "cyan",
+    "finalization": "red",
+    "buffers": "cyan",
+}
 
 
 def document(project: Project, history: History) -> Mapping[str, Any]:

@@ -114,6 +114,7 @@ def test_immutable_for_ever_once_its_address_is_typed_again(counter: Counter) ->
     back = record(counter, done["record"].replace(".json", ".rollback.json"))
     hold(back)
     assert back["capability"] == "none"
+    assert [event["kind"] for event in counter.json("history")["events"]] == ["release", "finalization"]
     assert "SHIP-Q84" in counter.ship(*finalize, "--confirm", PROGRAM, code=2).output
     assert "authority nobody" in counter.ship("status").output
     assert (
@@ -137,6 +138,7 @@ def test_staged_bytes_are_shown_and_closed_by_name_alone(upgraded: Counter) -> N
     assert upgraded.node.call("getBalance", DEVELOPMENT)["value"] == before + staged["lamports"] - 5_000
     assert upgraded.json("solana", "buffers", *CHAIN)["buffers"] == []
     assert record(upgraded, closed["record"])["moved"][0]["account"] == staged["address"]
+    assert [event["kind"] for event in upgraded.json("history")["events"]] == ["release", "release", "buffers"]
     assert "solana-cold" in upgraded.ship("rollback", *CHAIN).output
     assert "SHIP-Q86" in upgraded.ship("solana", "buffers", *CHAIN, "--close", staged["address"], code=2).output
 
