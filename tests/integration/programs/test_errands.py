@@ -18,10 +18,10 @@ PROGRAM = "DeXWEhMQNpToWWmMCWiBabwzUigb6aiyhuTQyBwLVNDf"
 CHAIN = ("--chain", "solana-test")
 
 
-def holder(counter: Counter) -> str:
+def holder(counter: Counter, commitment: str = "processed") -> str:
     from solders.pubkey import Pubkey
 
-    found = counter.node.account(program_data_address(Pubkey.from_string(PROGRAM)))
+    found = counter.node.account(program_data_address(Pubkey.from_string(PROGRAM)), commitment)
     assert found
     return str(parse_program_data(Account(0, found["owner"], found["data"], False, 0)).authority or "nobody")
 
@@ -186,7 +186,7 @@ def test_what_a_vault_holds_its_members_move(counter: Counter) -> None:
     raw = bytes(VersionedTransaction(message, [member]))
     config = {"encoding": "base64", "skipPreflight": True}
     counter.node.call("sendTransaction", base64.b64encode(raw).decode(), config)
-    until(lambda: holder(counter) == str(vault), "the vault has it")
+    until(lambda: holder(counter, "confirmed") == str(vault), "the vault has it")
     counter.manifest(
         f'\n[signer]\nbackend = "squads"\nmultisig = "{multisig}"\n[payer]\nbackend = "development"\n'
         f"[next-authority]\n{counter.key('next')}"
