@@ -79,7 +79,10 @@ def test_the_life_of_a_program(tmp_path: Path) -> None:
             project.ship("record", "verify", Path(document["record"]).parent.name, "--chain", "here")
         status = json.loads(project.ship("status", "--chain", "here", "--json").stdout)
         (target,) = status["targets"]
-        assert [(unit["name"], unit["comparison"]) for unit in target["units"]] == [("counter", "same"), ("open", "same")]
+        assert [(unit["name"], unit["comparison"]) for unit in target["units"]] == [
+            ("counter", "same"),
+            ("open", "same"),
+        ]
         assert (target["drift"], target["unfinished"]) == ([], None)
         verified = json.loads(project.ship("verify", "--chain", "here", "--json").stdout)
         assert [(one["address"], one["bytes"]) for one in verified["programs"]] == [(PROGRAM, "match")]

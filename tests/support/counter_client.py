@@ -56,9 +56,7 @@ class CounterClient:
         program = Program(Idl.from_json(json.dumps(legacy_idl(_IDL))), address, provider)
         counter, _ = Pubkey.find_program_address([b"counter", bytes(self.key.pubkey())], address)
         try:
-            await act(
-                program, {"counter": counter, "authority": self.key.pubkey(), "system_program": Pubkey.default()}
-            )
+            await act(program, {"counter": counter, "authority": self.key.pubkey(), "system_program": Pubkey.default()})
             return int((await program.account["Counter"].fetch(counter)).count)
         finally:
             await program.close()

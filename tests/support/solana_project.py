@@ -159,11 +159,11 @@ class SolanaProject:
 def solana_project(folder: Path, *, slot_ms: int = 20, finalized_lag: int = 8, **more: Any) -> Iterator[SolanaProject]:
     """The counter 0.1.0 with a development key that is funded; nothing is released yet."""
     folder.mkdir(parents=True, exist_ok=True)
-    root = shutil.copytree(COUNTER, folder / "counter", ignore=shutil.ignore_patterns(".ship", "deployments", "releases"))
+    root = shutil.copytree(
+        COUNTER, folder / "counter", ignore=shutil.ignore_patterns(".ship", "deployments", "releases")
+    )
     with ExitStack() as stack:
-        node = stack.enter_context(
-            solana_node(folder / "node", slot_ms=slot_ms, finalized_lag=finalized_lag, **more)
-        )
+        node = stack.enter_context(solana_node(folder / "node", slot_ms=slot_ms, finalized_lag=finalized_lag, **more))
         proxies = [stack.enter_context(solana_proxy(node.url, seed)) for seed in (1, 2)]
         project = SolanaProject(root, node, proxies)
         project.target()
