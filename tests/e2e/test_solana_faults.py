@@ -150,6 +150,7 @@ def test_29_a_buffer_with_other_bytes_is_not_deployed(project: SolanaProject) ->
     assert project.deploy(exit_code=4)["error"]["code"] == "SHIP-Q07"
     assert _signed(project) == {"create": 1, "handover": 1}
     assert project.live() is None
+    project.node.advance(200)  # the handover's blockhash is dead: nothing of the old plan can land
     _heal(project, arguments=("--replan",))
 
 

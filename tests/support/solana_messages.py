@@ -30,7 +30,7 @@ KEYS = {
 _RENTS = {37 + len(ELF): 9_000, PROGRAM_BYTES: 500, 45 + len(ELF): 9_500, 45 + 3_000: 12_000}
 _CALL = Instruction(
     KEYS["program"],
-    b"\x0b\x12hAh\xae\x3b\x21" + bytes(8),
+    bytes([11, 18, 104, 9, 104, 174, 59, 33]) + bytes(8),
     [AccountMeta(KEYS["authority"], True, True), AccountMeta(KEYS["buffer"], False, True)],
 )
 
@@ -90,17 +90,16 @@ class Made:
         return replace(self, instructions=(*self.instructions[:place], made, *self.instructions[place + 1 :]))
 
 
-def engine_messages(budget: Budget, *, held: int = 0) -> Iterator[Made]:
-    """All of them; ``held`` lamports lie at the buffer's address already."""
+def engine_messages(budget: Budget, *, held: int = 0, digest: str = DIGEST) -> Iterator[Made]:
+    """All of them, for the plan with this digest; ``held`` lamports lie at the buffer's address already."""
     for action in PLAN.actions:
-        for step, made in _steps(action, held):
+        for step, made in _steps(action, held, digest):
             yield Made(action, step, KEYS["payer"], (*budget.instructions(), *made))
 
 
-def _steps(action: SolanaAction, held: int) -> Iterator[tuple[str, Sequence[Instruction]]]:
-    details = action.details
+def _steps(action: SolanaAction, held: int, digest: str) -> Iterator[tuple[str, Sequence[Instruction]]]:
     if action.kind in {"deploy", "upgrade", "stage"}:
-        job = job_of(action, PLAN, DIGEST, ELF)
+        job = job_of(action, PLAN, digest, ELF)
         empty = Account(held, str(Pubkey.default()), b"", False, 1) if held else None
         seen = Seen(None, None, empty)
         yield "create", instructions(job, "create", seen, _RENTS)
@@ -123,4 +122,3 @@ def _steps(action: SolanaAction, held: int) -> Iterator[tuple[str, Sequence[Inst
             yield "authority", [loader.set_authority_checked(account, KEYS["authority"], KEYS["next"])]
         else:
             yield "finalize", [loader.set_authority(account, KEYS["authority"], None)]
-    assert details
