@@ -72,10 +72,10 @@ def test_without_replan_the_same_plan_goes_on_with_the_same_bytes(project: Solan
     _left_part_way(project)
     before = project.signatures()
     project.edit('version = "0.1.0"', 'version = "0.1.1"')
-    assert project.deploy()["version"] == "0.1.0"
+    assert project.deploy()["record"] == "releases/v0.1.0/here.json"
     steps = {row["step"]: row["signature"] for row in project.rows("sol.signed")}
     assert {steps["create"], steps["deploy"]} < before
-    assert project.deploy()["version"] == "0.1.1"
+    assert project.deploy()["record"] == "releases/v0.1.1/here.json"
 
 
 def test_a_plan_of_which_nothing_was_signed_is_dropped(project: SolanaProject) -> None:
