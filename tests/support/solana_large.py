@@ -79,7 +79,9 @@ class LargeProject(SolanaProject):
 
 
 @contextmanager
-def large_project(folder: Path, *, size: int | None = None, built_in: str = TOKEN, **node: Any) -> Iterator[LargeProject]:
+def large_project(
+    folder: Path, *, size: int | None = None, built_in: str = TOKEN, **node: Any
+) -> Iterator[LargeProject]:
     """The built-in program; with ``size`` that many bytes: what follows an ELF's last section does not matter to the loader."""
     with solana_project(folder, **node) as made:
         project = LargeProject(**vars(made))
