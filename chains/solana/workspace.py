@@ -185,7 +185,7 @@ def keypair(path: Path) -> Keypair:
         raise KeypairUnusable(
             f"{path.name} cannot be read: {error.strerror}", where=Where(str(path)), remedy=_ANOTHER
         ) from None
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         raise KeypairUnusable(
             f"{path.name} is not a keypair", where=Where(str(path)), remedy="It holds a JSON array of 64 numbers."
         ) from None

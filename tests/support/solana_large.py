@@ -23,7 +23,7 @@ __all__ = ["TOKEN", "WRITE_BYTES", "LargeProject", "large_project"]
 TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
 """100 KB; Token-2022 has 616."""
 WRITE_BYTES = 1_012
-"""1232 − (a transaction with an empty write) − 1, with one signer and no price for compute units."""
+"""1232 bytes less a transaction with an empty write less 1, with one signer and no price for compute units."""
 _SHIP_TOML = """schema = 1
 [project]
 name = "large"

@@ -54,6 +54,7 @@ max-unit-price = 1000
 programs = ["DeXWEhMQNpToWWmMCWiBabwzUigb6aiyhuTQyBwLVNDf"]
 instructions = { BPFLoaderUpgradeab1e11111111111111111111111 = ["upgrade"] }
 """
+ANVIL_KEY = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 UNLESS = 'unless = { account = "pda:counter/counter,key:${deployer}" }'
 ARTIFACT = 'artifact = "target/deploy/counter.so"'
 
@@ -68,6 +69,8 @@ PROJECT_CASES = [
     Case("artifact-nul", ARTIFACT, 'artifact = "a\\u0000.so"', "SHIP-M07", 10, "programs.counter.artifact"),
     Case("sha256-short", ARTIFACT, 'sha256 = "abcd"', "SHIP-M14", 10, "programs.counter.sha256"),
     Case("sha256-upper", ARTIFACT, f'sha256 = "{"AB" * 32}"', "SHIP-M19", 10, "programs.counter.sha256"),
+    Case("sha256-a-known-key", ARTIFACT, f'sha256 = "{ANVIL_KEY}"', "SHIP-M19", 10, "programs.counter.sha256", secret=ANVIL_KEY),
+    Case("key-elsewhere", ARTIFACT, f'idl-file = "{"ab" * 32}"', "SHIP-M19", 10, "programs.counter.idl-file", secret="ab" * 32),
     Case("keypair-outside", ARTIFACT, 'keypair = "../../id.json"', "SHIP-M20", 10, "programs.counter.keypair"),
     Case("security-outside", ARTIFACT, 'security = "/etc/passwd"', "SHIP-M20", 10, "programs.counter.security"),
     Case("room-negative", "room = 10000", "room = -1", "SHIP-M14", 11, "programs.counter.room"),
