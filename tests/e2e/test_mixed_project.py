@@ -67,9 +67,9 @@ def mixed(tmp_path: Path) -> Iterator[tuple[SolanaProject, Anvil]]:
         yield project, node
 
 
-def _evm(root: Path, url: str) -> None:
+def _evm(root: Path, url: str, policy: str = "") -> None:
     (root / "manifests" / "evm.toml").write_text(
-        f'schema = 1\nchain = "local"\n[rpc]\nendpoints = ["{url}"]\n[policy]\nfinality = 1\napprovals = 0\nwait-s = 20\n'
+        f'schema = 1\nchain = "local"\n[rpc]\nendpoints = ["{url}"]\n[policy]\nfinality = 1\napprovals = 0\nwait-s = 20\n{policy}'
         '[signer]\nbackend = "keystore"\nfile = "key.json"\npassword = "file:password"\n'
     )
 
@@ -133,10 +133,10 @@ def test_the_cluster_fails_and_the_chain_is_whole(mixed: tuple[SolanaProject, An
 
 def test_the_chain_fails_and_the_cluster_is_whole(mixed: tuple[SolanaProject, Anvil]) -> None:
     project, node = mixed
-    _evm(project.root, "http://127.0.0.1:9")
-    done = _all(project, exit_code=3)
+    _evm(project.root, node.url, 'max-cost = "1 wei"\n')
+    done = _all(project, exit_code=2)
     assert done["here"]["outcome"] == "done"
-    assert done["evm"]["outcome"] == "resumable"
+    assert (done["evm"]["outcome"], done["evm"]["sent"]) == ("refused", 0)
     assert project.runs(V1)
     _evm(project.root, node.url)
     healed = _all(project)
