@@ -12,6 +12,7 @@ import pytest
 from solders.keypair import Keypair
 
 from tests.support.counter_client import CounterClient
+from tests.support.solana_fakes import put_metadata_fake
 from tests.support.solana_project import PROGRAM, V1, V2, SolanaProject, solana_project
 
 pytestmark = pytest.mark.e2e
@@ -86,4 +87,24 @@ def test_the_life_of_a_program(tmp_path: Path) -> None:
         assert (target["drift"], target["unfinished"]) == ([], None)
         verified = json.loads(project.ship("verify", "--chain", "here", "--json").stdout)
         assert [(one["address"], one["bytes"]) for one in verified["programs"]] == [(PROGRAM, "match")]
+        project.hold()
+
+
+def test_what_is_published_beside_a_program_goes_through_the_guard(tmp_path: Path) -> None:
+    """The fake of the metadata program stands where the real one is; small and large documents, first and anew."""
+    with solana_project(tmp_path) as project:
+        put_metadata_fake(project.node)
+        project.edit("idl = false", "idl = true")
+        first = project.deploy()
+        published = [row for row in project.rows("sol.final") if row["unit"] not in {"counter", "open"}]
+        assert len(published) == 1
+        _idle(project)
+        project.next_version()
+        idl = project.root / "target" / "idl" / "counter.json"
+        docs = [f"{number * 0x9E3779B97F4A7C15 % 2**64:x}" for number in range(300)]
+        idl.write_text(json.dumps({**json.loads(idl.read_text()), "docs": docs}))
+        second = project.deploy()
+        assert second["sent"] > first["sent"]
+        assert project.runs(V2)
+        _idle(project)
         project.hold()
