@@ -14,6 +14,27 @@ __all__ = ["Said", "SaidInstruction", "read_message"]
 _SYSTEM = "11111111111111111111111111111111"
 _BUDGET = "ComputeBudget111111111111111111111111111111"
 _LOADER = "BPFLoaderUpgradeab1e11111111111111111111111"
+_RENT = "SysvarRent111111111111111111111111111111111"
+_CLOCK = "SysvarC1ock11111111111111111111111111111111"
+_ACCOUNTS: Mapping[str, tuple[tuple[int, ...], Mapping[int, str]]] = {
+    "system.create-account": ((2,), {}),
+    "system.transfer": ((2,), {}),
+    "system.create-account-with-seed": ((2, 3), {}),
+    "system.allocate-with-seed": ((2,), {}),
+    "system.assign-with-seed": ((2,), {}),
+    "budget.limit": ((0,), {}),
+    "budget.price": ((0,), {}),
+    "loader.initialize-buffer": ((2,), {}),
+    "loader.write": ((2,), {}),
+    "loader.deploy": ((8,), {4: _RENT, 5: _CLOCK, 6: _SYSTEM}),
+    "loader.upgrade": ((7,), {4: _RENT, 5: _CLOCK}),
+    "loader.set-authority": ((2, 3), {}),
+    "loader.close": ((3,), {}),
+    "loader.extend": ((4,), {2: _SYSTEM}),
+    "loader.set-authority-checked": ((3,), {}),
+    "loader.extend-checked": ((5,), {3: _SYSTEM}),
+}
+"""How many accounts each instruction has, and those that are always the same: no message may name others unseen."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +169,11 @@ def _named(program: str, keys: list[str], data: bytes) -> tuple[str | None, Mapp
         source.end()
     except IndexError as error:
         raise ValueError("an instruction lacks accounts") from error
+    counts, fixed = _ACCOUNTS[name]
+    if len(keys) not in counts or any(keys[place] != key for place, key in fixed.items()):
+        raise ValueError(f"{name} has other accounts than it takes")
+    if "base" in fields and fields["base"] not in keys:
+        raise ValueError(f"{name} names another base than its accounts")
     return name, fields
 
 

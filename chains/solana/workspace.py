@@ -25,6 +25,7 @@ __all__ = ["KeypairUnusable", "ProgramFilesWrong", "ProgramIdsDiffer", "ProgramP
 _BPF_MACHINES = {247, 263}
 """e_machine of eBPF and of Solana's own form of it."""
 _LARGEST = 10 * 1024 * 1024
+_KEYPAIR_BYTES = 2_048
 _DECLARED = re.compile(r"^\s*declare_id!\s*\(\s*\"([1-9A-HJ-NP-Za-km-z]{32,44})\"\s*\)", re.MULTILINE)
 _CLUSTERS = {"solana": "mainnet", "solana-devnet": "devnet", "solana-testnet": "testnet", "solana-local": "localnet"}
 
@@ -179,13 +180,14 @@ _ANOTHER = "Name the program's own keypair under [programs]; `keypair` is where 
 def keypair(path: Path) -> Keypair:
     """A keypair as Solana's tools write it: a JSON array of 64 numbers. Raises ``KeypairUnusable``; its content is never shown."""
     try:
-        numbers = json.loads(path.read_bytes())
+        with path.open("rb") as file:
+            numbers = json.loads(file.read(_KEYPAIR_BYTES))  # a longer one ends in the middle, and is none
         whole = Keypair.from_bytes(bytes(numbers))
     except OSError as error:
         raise KeypairUnusable(
             f"{path.name} cannot be read: {error.strerror}", where=Where(str(path)), remedy=_ANOTHER
         ) from None
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         raise KeypairUnusable(
             f"{path.name} is not a keypair", where=Where(str(path)), remedy="It holds a JSON array of 64 numbers."
         ) from None

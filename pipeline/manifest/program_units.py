@@ -26,7 +26,7 @@ _SOME_KEY = "11111111111111111111111111111111"
 
 
 def program_paths(project: Project, name: str, unit: ProgramSpec) -> ProgramPaths:
-    """Where a program's files lie; none of them outside the project. Raises ``PathEscapes``."""
+    """Where a program's files lie; none of them outside the project. Raises ``PathLeavesRoot``."""
     root = project.root / project.solana.root
     where = project.document.where(("programs", name), at_key=True)
 

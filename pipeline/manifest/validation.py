@@ -98,6 +98,14 @@ def _path(location: Iterable[str | int], data: Any) -> Path:
     for position, part in enumerate(parts):
         if part == "[key]":
             continue
+        # Before a key of a call or a check stands which of their two forms it has; one form has a key of that very name.
+        if (
+            part in {"contract", "program"}
+            and path[-2:-1]
+            and path[-2] in {"calls", "checks"}
+            and parts[position + 1 :]
+        ):
+            continue
         inside = (isinstance(value, Mapping) and part in value) or (
             isinstance(value, tuple) and isinstance(part, int) and part < len(value)
         )
@@ -111,7 +119,8 @@ def _path(location: Iterable[str | int], data: Any) -> Path:
 
 def _unknown(found: _Found) -> ManifestInvalid:
     key = str(found.path[-1])
-    known = _known_keys(found.model, found.path[:-1])
+    of_program = len(found.path) == 3 and "program" in found.item["loc"][2:-1]
+    known = _known_keys(found.model, found.path[:-1], of_program=of_program)
     return errors.UnknownKey(
         f"{dotted((key,))} is not a key of {f'[{found.table}]' if found.table else 'this file'}.{did_you_mean(key, known)}",
         remedy=f"Correct or delete it. Keys here: {', '.join(sorted(known))}."
@@ -186,12 +195,13 @@ _WORDS: dict[str, Callable[[_Found], ManifestInvalid]] = {
 }
 
 
-def _known_keys(model: type[BaseModel], path: Path) -> list[str]:
-    """The keys of the table at ``path``."""
+def _known_keys(model: type[BaseModel], path: Path, *, of_program: bool = False) -> list[str]:
+    """The keys of the table at ``path``; ``of_program``: of the second of the two forms that a call or a check has."""
     kind: Any = model
     for part in path:
         kind = _step(kind, part)
-    found = _model_in(kind)
+    models = [o for o in _options(kind) if isinstance(o, type) and issubclass(o, BaseModel)]
+    found = models[-1 if of_program else 0] if models else None
     return [field.alias or name for name, field in found.model_fields.items()] if found else []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,9 @@ def why_not(
     real = [one for one in said.instructions if not (one.name or "").startswith("budget.")]
     if not real:
         return "it does nothing"
+    budget = [one.name for one in said.instructions if (one.name or "").startswith("budget.")]
+    if len(set(budget)) != len(budget):
+        return "it asks for its budget twice"
     if action.kind in _JOBS:
         return _job(real, job_of(action, plan, digest, bytes_of(action)), action, step)
     if action.kind == "call":
@@ -49,7 +53,7 @@ def why_not(
 
 def _signers(plan: SolanaPlan, action: SolanaAction, step: str) -> set[str]:
     keys = {plan.payer, plan.deployer}
-    if step == "deploy":
+    if action.kind == step == "deploy":
         keys.add(action.details["program"])
     if action.kind == "authority":
         keys.add(action.details["to"])
@@ -140,8 +144,9 @@ def _one_of_each(real: list[SaidInstruction], expected: Expected, rent_lamports:
 
 def _exactly(real: list[SaidInstruction], listed: Sequence[Mapping[str, Any]]) -> str | None:
     """The plan's own instructions, every account and byte of them."""
-    wanted = {(i["program"], tuple(m["key"] for m in i["accounts"]), bytes.fromhex(i["data"])) for i in listed}
+    wanted = Counter((i["program"], tuple(m["key"] for m in i["accounts"]), bytes.fromhex(i["data"])) for i in listed)
     # Which of them sign and are written follows from the message's header; who signs at all was held above.
-    if any((one.program, tuple(key for key, _, _ in one.accounts), one.data) not in wanted for one in real):
+    said = Counter((one.program, tuple(key for key, _, _ in one.accounts), one.data) for one in real)
+    if said - wanted:  # twice what the plan holds once is not the plan's either: an instruction may add up
         return "it holds an instruction that is not the plan's"
     return None

@@ -15,10 +15,11 @@ from pipeline.manifest.target import Target
 from pipeline.programs.guard import GuardedKey, MessageGuard
 from pipeline.programs.plan import ProgramPlan
 from pipeline.programs.session import ProgramSession
-from pipeline.signing.base import MessageBackend
+from pipeline.signing.base import MessageBackend, PolicyRefused
 from pipeline.signing.context import PasswordSource
 from pipeline.signing.ed25519 import LocalEd25519
 from pipeline.signing.opening import open_message_backend, signer_public_key
+from pipeline.signing.rules.key import weaker
 
 __all__ = ["deployer_and_payer", "open_keys", "squads_of"]
 
@@ -66,6 +67,7 @@ def open_keys(
 
     if squads_of(target, body.payer) is None:
         take("signer", body.deployer)
+        _refuse_weak(target, found[body.deployer])
     if body.payer != body.deployer:
         take("payer", body.payer)
     for action in body.actions:
@@ -76,6 +78,17 @@ def open_keys(
         elif action.kind == "authority" and action.details["to"] not in found:
             take("next-authority", action.details["to"])
     return {address: GuardedKey(address, backend, guard) for address, backend in found.items()}
+
+
+def _refuse_weak(target: Target, backend: MessageBackend) -> None:
+    """The guard would say so as well, but only when the payer has filled a buffer."""
+    required = target.spec.policy.require
+    if required is not None and weaker(backend.assurance, required):
+        raise PolicyRefused(
+            f"the rule require: the {backend.name} key is kept by {backend.assurance}, {target.name} requires {required}",
+            where=target.layers.where(("policy", "require")),
+            remedy="Use a key that is kept as the policy asks, or change the policy.",
+        )
 
 
 def _program_key(session: ProgramSession, unit: str, program: str) -> LocalEd25519 | None:

@@ -151,11 +151,11 @@ def plan_to_carry_on(
     """
     if unfinished is None:
         return None
-    actions = session.plan(unfinished).body.actions
-    states = [fold(session.rows, unfinished, action.id) for action in actions]
+    body = session.plan(unfinished).body
+    states = [fold(session.rows, unfinished, action.id) for action in body.actions]
     begun = any(state.attempts or state.waves for state in states)
     if replan or not begun:
-        pending = [state.unit for state in states if _may_land(session, state)]
+        pending = [state.unit for state in states if _may_land(session, body.payer, state)]
         if pending:
             raise NothingToReplan(
                 f"{', '.join(pending)} of the unfinished plan may still land",
@@ -174,11 +174,13 @@ def plan_to_carry_on(
     return unfinished
 
 
-def _may_land(session: ProgramSession, state: UnitState) -> bool:
+def _may_land(session: ProgramSession, payer: str, state: UnitState) -> bool:
     """Whether something that was signed may still change the program; writes to a buffer of its own do not matter."""
     if state.final is not None:
         return False
-    height = session.cluster.height("finalized").block_height
+    # The lowest of what the providers say: one that is ahead of the cluster would have a live transaction taken for dead.
+    heights = [height.block_height for _, height, _, _ in session.cluster.each([payer], [])]
+    height = min(heights) if len(heights) >= (1 if session.rpc.alone else 2) else -1
     open_ones = [
         a[-1] for step, a in state.attempts.items() if step not in state.confirmed and step not in state.failed
     ]

@@ -22,11 +22,13 @@ __all__ = [
     "SEND",
     "SolanaProxy",
     "already_processed",
+    "at",
     "expired_before_send",
     "forked_away",
     "frozen",
     "solana_proxy",
     "stale",
+    "step_of",
     "swallow_send",
 ]
 
@@ -38,6 +40,31 @@ def signature_of(call: Call) -> str:
     config = call["params"][1] if len(call["params"]) > 1 else {}
     assert config.get("encoding") == "base64", "the proxy reads sends in base64"
     return str(VersionedTransaction.from_bytes(base64.b64decode(call["params"][0])).signatures[0])
+
+
+_STEPS = {0: "create", 1: "write", 2: "deploy", 3: "upgrade", 4: "handover", 6: "extend", 9: "extend"}
+
+
+def step_of(call: Call) -> str:
+    """What a send is for, by the loader's instruction in it; ``call`` for any other."""
+    message = VersionedTransaction.from_bytes(base64.b64decode(call["params"][0])).message
+    for one in message.instructions:
+        if str(message.account_keys[one.program_id_index]) == "BPFLoaderUpgradeab1e11111111111111111111111":
+            return _STEPS[bytes(one.data)[0]]
+    return "call"
+
+
+@dataclass
+class _AtStep(Rule):
+    step: str = ""
+
+    def wants(self, call: Call, draw: float) -> bool:
+        return call["method"] == SEND and step_of(call) == self.step and super().wants(call, draw)
+
+
+def at(step: str, rule: Rule) -> Rule:
+    """``rule``, counting only the sends of one step. Given to several proxies it fires as often in all as in one."""
+    return _AtStep(rule.name, rule.methods, rule.act, rule.times, rule.chance, rule.after, step=step)
 
 
 @dataclass

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+
+from tests.support.command import run_ship
 
 COUNTER = Path(__file__).parents[2] / "projects" / "counter"
 
@@ -38,21 +39,6 @@ class Release:
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new))
-
-
-def run_ship(*arguments: str) -> Result:
-    import click
-
-    from pipeline.cli.group import ship
-    from pipeline.cli.guard import guarded
-
-    @click.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
-    @click.argument("rest", nargs=-1, type=click.UNPROCESSED)
-    def shell(rest: tuple[str, ...]) -> None:
-        sys.argv = ["ship", *rest]
-        sys.exit(guarded(ship))
-
-    return CliRunner().invoke(shell, list(arguments))
 
 
 @pytest.fixture(scope="session")
