@@ -77,6 +77,6 @@ def _says_only(data: bytes, publication: object, what: str) -> bool:
     if what == "build":
         assert isinstance(publication, BuildRecord)
         # The slot of the deployment, the last eight bytes, is known only afterwards.
-        return len(data) == 8 or data[8:-8] == publication.build.borsh(0)[:-8]
+        return data[8:-8] == publication.build.borsh(0)[:-8]
     content: bytes = publication.content  # type: ignore[attr-defined]
     return any(data[start:] in content for start in range(min(len(data), _HEAD) + 1))

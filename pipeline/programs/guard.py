@@ -4,7 +4,7 @@ the decision is in the journal; only then a key is used."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from chains.base import Journal
@@ -39,6 +39,8 @@ class MessageGuard:
     approved: Approved
     bytes_of: Callable[[SolanaAction], bytes]
     idls: Mapping[str, Idl]
+    _wave: dict[int, int] = field(default_factory=dict, repr=False)
+    """Worst cost in lamports of the writes that were allowed and stand in no row yet, by the journal's length then."""
 
     @classmethod
     def of(
@@ -68,6 +70,22 @@ class MessageGuard:
                 f"signing {unsigned.step} of {unsigned.unit} is refused by the rule {rule}: {why}",
                 remedy="Nothing was signed. Make a new plan for this target; if a rule of [policy] is meant to be wider, change it.",
             )
+
+    def foresee(self) -> None:
+        """Judge by the target's lists what the plan is sure to send, before anything is signed. Raises ``PolicyRefused``."""
+        for action in self.plan.body.actions:
+            if action.kind != "call":
+                continue
+            planned = action.details["instruction"]
+            accounts = tuple((m["key"], m["signer"], m["writable"]) for m in planned["accounts"])
+            said = SaidInstruction(planned["program"], None, {}, accounts, bytes.fromhex(planned["data"]))
+            refusal = self._instruction(said)
+            if refusal is not None:
+                rule, why = refusal
+                raise PolicyRefused(
+                    f"the plan is refused by the rule {rule}: {why} ({action.id})",
+                    remedy="Nothing was signed. Take it out of ship.toml, or widen the rule under [policy].",
+                )
 
     def _judge(self, unsigned: Unsigned, backend: MessageBackend) -> tuple[str, str] | None:
         try:
@@ -103,13 +121,16 @@ class MessageGuard:
             if why is not None:
                 return why
         if policy.max_lamports is not None:
-            before = spent_lamports(self.journal.rows, self.plan.digest)
+            length = len(self.journal.rows)
+            before = spent_lamports(self.journal.rows, self.plan.digest) + self._wave.get(length, 0)
             worst = before + said.worst_lamports + self.plan.body.estimate["rent_lamports"]
             if worst > policy.max_lamports:
                 return (
                     "max-lamports",
                     f"{worst} lamports with all that was signed before, at most {policy.max_lamports}",
                 )
+            if unsigned.step == "write":
+                self._wave[length] = self._wave.get(length, 0) + said.worst_lamports
         return None
 
     def _instruction(self, one: SaidInstruction) -> tuple[str, str] | None:

@@ -47,6 +47,7 @@ class SendPrograms:
             if unit.name in idls and "address" in unit.after
         }
         guard = MessageGuard.of(session, plan, bytes_of, by_address)
+        guard.foresee()
         keys = open_keys(session, plan, guard, self.password)
         for action in plan.body.actions:
             if "squads" in action.details:
