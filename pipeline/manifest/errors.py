@@ -3,7 +3,9 @@
 Refused
 ├── ManifestInvalid      a file; carries every problem found in it
 │   └── ProjectNotFound … NothingToInit     SHIP-M01 … SHIP-M39
-└── SecretError          a secret could not be had; never says its value
+└── SecretUnavailable, SecretStoreMissing   a secret cannot be had; neither says its value
+Resumable
+└── SecretStoreNoAnswer  a secret cannot be had just now
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, Self
 
-from chains.errors import Refused, Where
+from chains.errors import Refused, Resumable, Where
 
 __all__ = ["MAX_PROBLEMS", "ManifestInvalid", "did_you_mean", "raise_all"]
 
@@ -297,7 +299,13 @@ class SecretUnavailable(Refused):
     code = "SHIP-M40"
 
 
-class SecretStoreNotBuilt(Refused):
-    """A store that is planned and not there yet."""
+class SecretStoreMissing(Refused):
+    """What reads the store of a reference is not installed."""
 
     code = "SHIP-M41"
+
+
+class SecretStoreNoAnswer(Resumable):
+    """The store of a reference did not answer, or no longer takes our login. Nothing was sent."""
+
+    code = "SHIP-M42"

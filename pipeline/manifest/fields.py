@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from chains.evm.hashing import checksum
 from pipeline.manifest.amounts import AmountError, parse_wei
 from pipeline.manifest.guards import address_problem
-from pipeline.manifest.secret_names import BUILT_SCHEMES, SCHEMES
+from pipeline.manifest.secret_names import FORMS, SCHEMES
 from pipeline.manifest.signatures import SignatureError, parse_signature
 from pipeline.manifest.urls import UrlError, parse_url
 
@@ -223,12 +223,22 @@ def _hex_hash(value: str) -> str:
 HexHash = Annotated[str, AfterValidator(_hex_hash)]
 
 
+_ANY = re.compile(r"[^\n\0]+")
+_REST = {
+    "env:": re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}"),
+    "vault:": re.compile(r"[^\n\0#?%/]+(/[^\n\0#?%/]+)+#[^\n\0#]+"),
+    "aws-sm:": re.compile(r"[^\n\0#]+(#[^\n\0#]+)?"),
+    "sops:": re.compile(r"[^\n\0]+#[^\n\0#]+"),
+    "keyring:": re.compile(r"[^\n\0]+/[^\n\0/]+"),
+}
+"""What may stand behind a scheme; elsewhere ``_ANY``."""
+
+
 def _secret_reference(value: str) -> str:
     scheme = next((scheme for scheme in SCHEMES if value.startswith(scheme)), None)
     rest = value[len(scheme) :] if scheme else ""
-    bad_env = scheme == "env:" and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", rest)
-    if scheme is None or not rest or bad_env or "\n" in rest or "\0" in rest:
-        known = " or ".join(f"{scheme}{'NAME' if scheme == 'env:' else 'PATH'}" for scheme in BUILT_SCHEMES)
+    if scheme is None or not _REST.get(scheme, _ANY).fullmatch(rest):
+        known = ", ".join(FORMS.values()) if scheme is None else FORMS[scheme]
         refuse(
             "BadSecretReference",
             "This is not a reference to a secret (its text is not shown).",

@@ -81,8 +81,10 @@ def _what(path: Path, value: Any) -> str | None:
     if not isinstance(value, str):
         return None
     if value.startswith(SCHEMES) and "://" not in value:
-        # A reference; but "env:<64 hex>" is a secret behind a prefix.
-        return "A private key (64 hex digits)" if _HEX_KEY.search(value) else None
+        # A reference; but "env:<64 hex>" is a secret behind a prefix, and so is "age:AGE-SECRET-KEY-1…".
+        if _HEX_KEY.search(value):
+            return "A private key (64 hex digits)"
+        return "An access token or private key" if _PREFIXED.search(value) else None
     if is_secret_name(name, public=abi):
         public = value.startswith("${") or _ADDRESS.fullmatch(value)
         if value and not public:

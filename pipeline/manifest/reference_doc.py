@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from pipeline.manifest.amounts import format_wei
 from pipeline.manifest.references import __doc__ as references_doc
+from pipeline.manifest.secret_names import FORMS
 from pipeline.manifest.spec import ProjectSpec
 from pipeline.manifest.target_spec import TargetSpec
 
@@ -27,13 +28,15 @@ or an integer of wei, and exact. Percentages are text (`"20%"`). Paths are relat
 contract's source to `[evm] root`) and stay inside it. Names of units, parameters and targets start with a letter and
 hold up to 64 letters, digits, `-` and `_`.
 
-A secret never stands in a manifest. Where one is needed, a reference does: `env:NAME` or `file:PATH`.
+A secret never stands in a manifest. Where one is needed, a reference does: {forms}
+([secrets](../guide/secrets.md)).
 """
 
 
 def reference_text() -> str:
     """The whole page."""
-    parts = [_INTRODUCTION, "## References\n", _references()]
+    forms = ", ".join(f"`{form}`" for form in FORMS.values())
+    parts = [_INTRODUCTION.format(forms=forms), "## References\n", _references()]
     for title, model in (("ship.toml", ProjectSpec), ("manifests/<target>.toml", TargetSpec)):
         parts.append(f"## {title}\n")
         parts += _tables(model, model.model_json_schema(by_alias=True))

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["BUILT_SCHEMES", "PLANNED_SCHEMES", "SCHEMES", "is_secret_name"]
+__all__ = ["FORMS", "SCHEMES", "STORE_SCHEMES", "is_secret_name"]
 
-BUILT_SCHEMES = ("env:", "file:")
-PLANNED_SCHEMES = ("vault:", "aws-sm:", "sops:", "keyring:")
-SCHEMES = BUILT_SCHEMES + PLANNED_SCHEMES
+FORMS = {
+    "env:": "env:NAME",
+    "file:": "file:PATH",
+    "vault:": "vault:MOUNT/PATH#FIELD",
+    "aws-sm:": "aws-sm:NAME#FIELD",
+    "aws-ssm:": "aws-ssm:NAME",
+    "sops:": "sops:FILE#path.of.keys",
+    "age:": "age:FILE",
+    "keyring:": "keyring:SERVICE/NAME",
+}
+"""How the references of each store are written."""
+SCHEMES = tuple(FORMS)
+STORE_SCHEMES = SCHEMES[2:]
+"""Those that are not read from this process's environment or its files alone."""
 
 _ALWAYS = re.compile(
     r"password|passphrase|passwd|privatekey|secretkey|mnemonic|seedphrase|seedwords|apikey|accesskey|accesstoken|authtoken"

@@ -1,4 +1,4 @@
-"""Secrets by reference: ``env:NAME``, ``file:PATH``; further stores plug in as ``SecretStore``.
+"""Secrets by reference: ``env:NAME``, ``file:PATH``, and the stores of ``pipeline/secrets/``, each a ``SecretStore``.
 
 A reference is text and may be shown and stored. It is resolved as late as possible, into a ``Secret`` that shows itself
 nowhere, and whose value the redactor then removes from everything ``ship`` writes.
@@ -7,21 +7,23 @@ nowhere, and whose value the redactor then removes from everything ``ship`` writ
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol, final
 
 from chains.errors import Where
-from pipeline.manifest.errors import BadUrl, ForbiddenHost, SecretStoreNotBuilt, SecretUnavailable
+from pipeline.manifest.errors import BadUrl, ForbiddenHost, SecretStoreMissing, SecretStoreNoAnswer, SecretUnavailable
 from pipeline.manifest.redaction import REDACTOR, Redactor, redact
-from pipeline.manifest.secret_names import PLANNED_SCHEMES, SCHEMES
+from pipeline.manifest.secret_names import SCHEMES, STORE_SCHEMES
 from pipeline.manifest.urls import UrlError, forbidden_host, parse_url
+from pipeline.secrets.base import MAX_SECRET_BYTES, NoAnswer, NotInstalled, tidied
+from pipeline.secrets.files import read_regular, text_of
 
 __all__ = [
     "EnvironmentStore",
     "FileStore",
+    "KeptStore",
     "Secret",
     "SecretRef",
     "SecretStore",
@@ -31,8 +33,6 @@ __all__ = [
     "resolve_endpoint",
     "resolve_secret",
 ]
-
-MAX_SECRET_BYTES = 64 * 1024
 
 
 @final
@@ -93,7 +93,8 @@ class SecretStore(Protocol):
     def scheme(self) -> str: ...
 
     def read(self, rest: str) -> str:
-        """The secret called ``rest``. Raises ``LookupError`` with a reason that does not hold the value."""
+        """The secret called ``rest``. Raises ``LookupError`` with a reason that does not hold the value, ``NoAnswer`` or
+        ``NotInstalled``."""
         ...
 
 
@@ -121,35 +122,32 @@ class FileStore:
     scheme: str = "file:"
 
     def read(self, rest: str) -> str:
-        path = self.root / Path(rest).expanduser()
-        try:
-            with path.open("rb") as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    raise LookupError(f"{rest} is not a regular file")
-                content = file.read(MAX_SECRET_BYTES + 1)
-        except (OSError, ValueError, RuntimeError) as error:
-            reason = getattr(error, "strerror", None) or "the path is not allowed"
-            raise LookupError(f"{rest} cannot be read: {reason}") from None
-        if len(content) > MAX_SECRET_BYTES:
-            raise LookupError(f"{rest} is larger than 64 KiB")
-        try:
-            value = content.decode().removesuffix("\n").removesuffix("\r")
-        except UnicodeDecodeError:
-            raise LookupError(f"{rest} is not UTF-8") from None
-        if not value.strip():
-            raise LookupError(f"{rest} is empty")
-        return value
+        return tidied(text_of(read_regular(self.root, rest, MAX_SECRET_BYTES), rest))
+
+
+@dataclass(frozen=True)
+class KeptStore:
+    """A store of ``pipeline/secrets/``, loaded when it is first read; what it gave is kept for the run."""
+
+    scheme: str
+    root: Path
+
+    def read(self, rest: str) -> str:
+        from pipeline.secrets.kept import KEPT
+
+        return KEPT.read(self.scheme, self.root, rest)
 
 
 def default_stores(root: Path) -> tuple[SecretStore, ...]:
     """The stores of this version, over this process's environment."""
-    return (EnvironmentStore(os.environ), FileStore(root))
+    return (EnvironmentStore(os.environ), FileStore(root), *(KeptStore(scheme, root) for scheme in STORE_SCHEMES))
 
 
 def resolve_secret(reference: SecretRef, stores: Sequence[SecretStore], *, redactor: Redactor = REDACTOR) -> Secret:
     """The secret ``reference`` names; from then on ``redactor`` hides it.
 
-    Raises ``SecretUnavailable`` when it is not there, ``SecretStoreNotBuilt`` for a store that is only planned.
+    Raises ``SecretUnavailable`` when it is not there, ``SecretStoreNoAnswer`` when the store may give it later, and
+    ``SecretStoreMissing`` where what reads that store is not installed.
     """
     store = next((store for store in stores if store.scheme == reference.scheme), None)
     if store is None:
@@ -157,11 +155,20 @@ def resolve_secret(reference: SecretRef, stores: Sequence[SecretStore], *, redac
     try:
         value = store.read(reference.rest)
     except LookupError as error:
-        reason = str(error.args[0])
         raise SecretUnavailable(
-            f"The secret {reference.text} is not there: {reason}.",
-            remedy="Set it, or change the reference in the manifest.",
+            f"The secret {reference.text} is not there: {error.args[0]}.",
+            remedy=getattr(error, "remedy", None) or "Set it, or change the reference in the manifest.",
             where=reference.where,
+        ) from None
+    except NoAnswer as error:
+        raise SecretStoreNoAnswer(
+            f"The secret {reference.text} could not be read: {error}.",
+            remedy="See that the store can be reached and the login lives, then run the same command again.",
+            where=reference.where,
+        ) from None
+    except NotInstalled as error:
+        raise SecretStoreMissing(
+            f"The secret {reference.text} cannot be read here: {error}.", remedy=error.remedy, where=reference.where
         ) from None
     redactor.hide(value)
     return Secret(value)
@@ -169,17 +176,10 @@ def resolve_secret(reference: SecretRef, stores: Sequence[SecretStore], *, redac
 
 def _no_store(reference: SecretRef, stores: Sequence[SecretStore]) -> NoReturn:
     known = ", ".join(store.scheme for store in stores)
-    if reference.scheme in PLANNED_SCHEMES:
-        raise SecretStoreNotBuilt(
-            f"{reference.scheme} references are understood, and this version of ship cannot read that store yet.",
-            remedy=f"Use one of {known} for now.",
-            where=reference.where,
-        )
-    raise SecretUnavailable(
-        "This is not a reference to a secret (its text is not shown).",
-        remedy=f"Write one that starts with {known}",
-        where=reference.where,
-    )
+    cause = "This is not a reference to a secret (its text is not shown)."
+    if reference.scheme:
+        cause = f"A {reference.scheme} reference is not read here."
+    raise SecretUnavailable(cause, remedy=f"Write one that starts with {known}", where=reference.where)
 
 
 def register_secret(value: str) -> None:

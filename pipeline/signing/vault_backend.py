@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from pipeline.signing.base import Assurance, SignatureRejected
 from pipeline.signing.context import SignerContext, SignerUnavailable
+from pipeline.signing.vault_login import SignerLogin
 from pipeline.signing.vault_session import Denied, VaultSession
 
 __all__ = ["VaultKey", "evm_address", "open_ed25519", "open_evm", "parse_signature"]
@@ -61,7 +62,7 @@ def open_evm(context: SignerContext) -> NoReturn:
 def open_ed25519(context: SignerContext) -> VaultKey:
     """The key, looked up where the login may read it; else as pinned: ``transit/sign`` alone is right enough."""
     name, version = _key(context)
-    session = VaultSession(context)
+    session = VaultSession(SignerLogin(context))
     mount = _mount(context)
     try:
         answer = session.call(

@@ -11,8 +11,8 @@ from typing import Any
 from chains.errors import printable
 from pipeline.manifest.secrets import redact, register_secret
 from pipeline.signing.bounded import TooLate, within
-from pipeline.signing.context import SignerContext, SignerNoAnswer
-from pipeline.signing.vault_transport import is_untrusted, server_url, transport
+from pipeline.signing.vault_login import VaultLogin
+from pipeline.signing.vault_transport import is_untrusted, transport
 
 __all__ = ["Denied", "VaultSession"]
 
@@ -29,11 +29,11 @@ class Denied(Exception):
 
 
 class VaultSession:
-    """Calls to one server with the credentials of ``[signer]``."""
+    """Calls to one server with one login: a signer's, or that of the secrets kept there."""
 
-    def __init__(self, context: SignerContext) -> None:
-        self._context = context
-        self._auth = context.spec.auth or "token"
+    def __init__(self, login: VaultLogin) -> None:
+        self._login = login
+        self._auth = login.auth
         self._client: Any = None
         self._until: float | None = None
         self._lease_s = 0.0
@@ -43,7 +43,7 @@ class VaultSession:
 
     def call(self, what: str, ask: Callable[[Any], Any]) -> Any:
         """What the service answers to ``ask``, which may be asked again. Raises ``Denied`` (it lives, and says no),
-        ``SignerUnavailable`` (our credentials are none) or ``SignerNoAnswer``.
+        or what the login makes of its own troubles: credentials that are none, a server that does not answer.
         """
         with self._lock:
             self._hold_login()
@@ -84,24 +84,23 @@ class VaultSession:
         return self._lease_s > before / 2  # at the end of its longest life a renewal gives hardly anything
 
     def _log_in(self) -> None:
-        """Raises ``SignerUnavailable`` at first, ``SignerNoAnswer`` once the run has signed: it may go on later."""
+        """Refused at first, unanswered once a login of this run has worked: it may go on later."""
         again = self._client is not None
-        client = transport(self._context, self._url)
+        client = transport(self._login, self._login.url())
         try:
             self._log_in_with(client)
         except Denied as error:
             cause = f"the service refuses the {self._auth} login (HTTP {error.status}: {error})"
             if again:
                 raise self._ended(cause) from None
-            raise self._context.unavailable(
+            raise self._login.unavailable(
                 cause, "auth", "Check the credentials, the role and its bound claims. Nothing was signed."
             ) from None
         self._client = client
 
     def _log_in_with(self, client: Any) -> None:
-        spec = self._context.spec
         if self._auth == "token":
-            client.token = self._secret("token")
+            client.token = self._login.secret("token")
             try:
                 data = self._asked("looking the token up", client.auth.token.lookup_self)["data"]
             except Denied:
@@ -109,12 +108,12 @@ class VaultSession:
             self._note({"lease_duration": data.get("ttl"), "renewable": data.get("renewable")})
             return
         if self._auth == "approle":
-            role_id, secret_id = self._secret("role-id"), self._secret("secret-id")
-            mount = self._mount(spec.auth_mount or "approle")
+            role_id, secret_id = self._login.secret("role-id"), self._login.secret("secret-id")
+            mount = self._mount(self._login.auth_mount or "approle")
             login = lambda: client.auth.approle.login(role_id, secret_id, use_token=False, mount_point=mount)  # noqa: E731
         else:
-            jwt, mount = self._secret("token"), self._mount(spec.auth_mount or "jwt")
-            login = lambda: client.auth.jwt.jwt_login(spec.role, jwt, use_token=False, path=mount)  # noqa: E731
+            jwt, mount = self._login.secret("token"), self._mount(self._login.auth_mount or "jwt")
+            login = lambda: client.auth.jwt.jwt_login(self._login.role, jwt, use_token=False, path=mount)  # noqa: E731
         auth = self._asked("logging in", login, twice=False).get("auth") or {}
         if not isinstance(auth.get("client_token"), str):
             raise Denied(200, "its answer holds no token")
@@ -136,33 +135,21 @@ class VaultSession:
             return False
         return True
 
-    def _secret(self, key: str) -> str:
-        value = self._context.secret(key)
-        if value is None:
-            raise self._context.unavailable(
-                f"a {self._auth} login needs `{key}`", "auth", f'Add {key} = "env:NAME" under [signer].'
-            )
-        return value
-
     def _mount(self, path: str) -> str:
         if any(set(part) <= {"."} for part in path.strip("/").split("/")):
-            raise self._context.unavailable(
+            raise self._login.unavailable(
                 "a mount has no empty, . or .. part", "auth-mount", "Write it as the server lists it."
             )
         return path.strip("/")
 
-    def _ended(self, why: str) -> SignerNoAnswer:
-        return SignerNoAnswer(
-            f"the login to the service that holds the key has ended, and cannot be made anew: {why}",
-            where=self._context.where("auth"),
-            remedy="Give fresh credentials, then run the same command again: it goes on where it was.",
+    def _ended(self, why: str) -> Exception:
+        return self._login.no_answer(
+            f"the login to {self._login.service} has ended, and cannot be made anew: {why}",
+            "auth",
+            "Give fresh credentials, then run the same command again: it goes on where it was.",
         )
 
     # -- one request -----------------------------------------------------------------------------------------------
-
-    @property
-    def _url(self) -> str:
-        return server_url(self._context)
 
     def _asked(self, what: str, ask: Callable[[], Any], *, twice: bool = True) -> Any:
         """One request. Overload and lost replies are asked again within ``TOTAL_S``; lost replies only if ``twice``."""
@@ -192,7 +179,7 @@ class VaultSession:
                 raise Denied(_CODES.get(type(error).__name__, 400), _said(error)) from None
             except requests.RequestException as error:
                 if isinstance(error, requests.exceptions.SSLError) and is_untrusted(error):
-                    raise self._context.unavailable(
+                    raise self._login.unavailable(
                         "the service's TLS certificate is not trusted",
                         "url",
                         "See what answers there. Another certificate authority is named by VAULT_CACERT.",
@@ -201,10 +188,10 @@ class VaultSession:
                 again = again and (twice or isinstance(error, requests.ConnectTimeout))
             pause_s = wait_s * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
             if not again or time.monotonic() + pause_s >= end:
-                raise SignerNoAnswer(
-                    f"{what} at the service that holds the key failed: {why}",
-                    where=self._context.where("url"),
-                    remedy="See that the service runs and can be reached, then run the same command again.",
+                raise self._login.no_answer(
+                    f"{what} at {self._login.service} failed: {why}",
+                    "url",
+                    "See that the service runs and can be reached, then run the same command again.",
                 ) from None
             time.sleep(pause_s)
             wait_s = min(wait_s * 2, 3.0)

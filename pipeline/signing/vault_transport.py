@@ -7,7 +7,7 @@ import ipaddress
 import os
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
@@ -18,7 +18,10 @@ from requests.utils import get_environ_proxies
 from pipeline.manifest.secrets import resolve_endpoint
 from pipeline.signing.context import SignerContext
 
-__all__ = ["MAX_REPLY_BYTES", "Redirected", "ReplyTooLarge", "is_untrusted", "server_url", "transport"]
+if TYPE_CHECKING:
+    from pipeline.signing.vault_login import VaultLogin
+
+__all__ = ["MAX_REPLY_BYTES", "Redirected", "ReplyTooLarge", "is_private", "is_untrusted", "server_url", "transport"]
 
 CONNECT_S, READ_S = 5.0, 20.0
 MAX_REPLY_BYTES = 1024 * 1024
@@ -54,14 +57,19 @@ def server_url(context: SignerContext) -> str:
         allow_hosts=context.target.spec.network.allow_hosts,
         where=context.where("url"),
     )
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+    if not is_private(url):
         raise context.unavailable(
             "the service would be reached without TLS, and its token with it",
             "url",
             "Write an https:// URL. http:// is for a server on this machine only.",
         )
     return url.rstrip("/")
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody between us and ``url`` can read along: TLS, or this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or _is_loopback(parts.hostname or "")
 
 
 def is_untrusted(error: BaseException) -> bool:
@@ -72,18 +80,18 @@ def is_untrusted(error: BaseException) -> bool:
     return cause is not None
 
 
-def _authority(context: SignerContext) -> str | bool:
+def _authority(login: VaultLogin) -> str | bool:
     """What vouches for the server: the file these variables name, else the public ones (certifi's list)."""
     for name in ("VAULT_CACERT", "REQUESTS_CA_BUNDLE"):
         path = os.environ.get(name)
         if path and not Path(path).exists():
-            raise context.unavailable(f"{name} names a file that is not there", "url", f"Correct or unset {name}.")
+            raise login.unavailable(f"{name} names a file that is not there", "url", f"Correct or unset {name}.")
         if path:
             return path
     return True
 
 
-def transport(context: SignerContext, url: str) -> Any:
+def transport(login: VaultLogin, url: str) -> Any:
     """The client library over a transport of ours. It is never asked to look for a token, an address or a netrc itself."""
     import hvac  # type: ignore[import-untyped]
 
@@ -91,7 +99,7 @@ def transport(context: SignerContext, url: str) -> Any:
     session.trust_env = False
     session.mount("https://", _Bounded())
     session.mount("http://", _Bounded())
-    session.verify = _authority(context)
+    session.verify = _authority(login)
     if not _is_loopback(urlsplit(url).hostname or ""):
         session.proxies = get_environ_proxies(url)
     return hvac.Client(
@@ -102,7 +110,7 @@ def transport(context: SignerContext, url: str) -> Any:
         proxies=session.proxies,
         allow_redirects=False,
         session=session,
-        namespace=context.spec.namespace,
+        namespace=login.namespace,
     )
 
 
