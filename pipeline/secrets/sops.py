@@ -57,7 +57,9 @@ class SopsStore:
         except ToolTimedOut:
             raise NoAnswer(f"sops did not open {name} within {_TOTAL_S:.0f} s") from None
         except ToolNotRunnable:
-            raise NotInstalled("the program sops cannot be run", "Install it: https://getsops.io/docs/#download.") from None
+            raise NotInstalled(
+                "the program sops cannot be run", "Install it: https://getsops.io/docs/#download."
+            ) from None
         if done.exit_code != 0:
             why = _WHY.get(done.exit_code, f"exit code {done.exit_code}")
             raise NotGiven(f"sops does not open {name}: {why}", f"See what `sops --decrypt {name}` says.")
