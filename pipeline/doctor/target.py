@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from chains.errors import Refused, ShipError
+from chains.errors import ShipError
 from chains.evm.fees import ether
 from chains.evm.localnet import running
 from chains.evm.node import quantity
@@ -154,7 +154,7 @@ class _Look:
                 resolve_secret(
                     SecretRef(text, self.target.layers.where(("signer", key))), default_stores(self.project.root)
                 )
-            except Refused as error:
+            except ShipError as error:
                 yield Finding(key, "missing", error.cause, error.remedy, {"reference": text})
 
     def _kept(self) -> Iterator[Finding]:

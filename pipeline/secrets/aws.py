@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline.secrets.base import NoAnswer, NotGiven
 from pipeline.signing.aws_session import ask_aws, hide_credentials, new_session
-from pipeline.signing.service import is_loopback, quiet
+from pipeline.signing.service import is_private, quiet
 
 __all__ = ["AwsStore", "open_store"]
 
@@ -70,8 +70,7 @@ class AwsStore:
             if region not in self._clients:
                 session: Any = new_session(region)
                 client = session.client(self._service)
-                url = client.meta.endpoint_url
-                if url.startswith("http://") and not is_loopback(url):
+                if not is_private(client.meta.endpoint_url):
                     raise NotGiven(
                         "its endpoint is http:// and not on this machine: the secret would travel unencrypted",
                         "Set AWS_ENDPOINT_URL to an https:// URL, or unset it.",

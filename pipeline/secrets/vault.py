@@ -20,9 +20,8 @@ from urllib.parse import quote
 from pipeline.manifest.secrets import register_secret
 from pipeline.manifest.urls import UrlError, forbidden_host, parse_url
 from pipeline.secrets.base import NoAnswer, NotGiven, with_field
-from pipeline.signing.service import quiet
+from pipeline.signing.service import is_private, quiet
 from pipeline.signing.vault_session import Denied, VaultSession
-from pipeline.signing.vault_transport import is_private
 
 __all__ = ["EnvironmentLogin", "VaultStore", "open_store"]
 

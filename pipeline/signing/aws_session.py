@@ -5,6 +5,7 @@ Credentials and region come from boto3's default chain: environment, profiles, s
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -108,7 +109,7 @@ def _refusal(response: Any, operation: str, troubles: AwsTroubles) -> Exception:
 
 
 def new_session(region: str | None) -> boto3.Session:
-    """One whose clients, those it makes by itself to log in included, are bounded."""
+    """One whose clients, those it makes by itself to log in included, are bounded. Without ``region``: the environment's."""
     import boto3
     from botocore.config import Config
     from botocore.session import get_session
@@ -119,7 +120,8 @@ def new_session(region: str | None) -> boto3.Session:
     )
     handler: Any = _CappedHttp(core).send
     core.register("before-send", handler)
-    return boto3.Session(botocore_session=core, region_name=region)
+    # boto3 itself reads AWS_DEFAULT_REGION alone, unlike AWS's other clients.
+    return boto3.Session(botocore_session=core, region_name=region or os.environ.get("AWS_REGION") or None)
 
 
 def hide_credentials(session: boto3.Session) -> None:

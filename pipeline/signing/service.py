@@ -6,13 +6,14 @@ is the service's name for the failure, and what to do about it.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
 from collections.abc import Callable
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from pipeline.manifest.secrets import resolve_endpoint
-from pipeline.manifest.urls import parse_url
 from pipeline.signing.base import SignatureRejected
 from pipeline.signing.bounded import within
 from pipeline.signing.context import SignerContext, SignerNoAnswer, SignerUnavailable
@@ -25,6 +26,7 @@ __all__ = [
     "AnswerTooLarge",
     "bounded",
     "is_loopback",
+    "is_private",
     "no_answer",
     "not_a_signature",
     "quiet",
@@ -63,7 +65,7 @@ def service_url(context: SignerContext) -> str | None:
         allow_hosts=context.target.spec.network.allow_hosts,
         where=context.where("url"),
     ).rstrip("/")
-    if parse_url(url).scheme == "http" and not is_loopback(url):
+    if not is_private(url):
         raise context.unavailable(
             "`url` is http:// and not on this machine: credentials would travel unencrypted", "url", "Use https://."
         )
@@ -72,8 +74,16 @@ def service_url(context: SignerContext) -> str | None:
 
 def is_loopback(url: str) -> bool:
     """Whether ``url``'s host is this machine's loopback."""
-    host = parse_url(url).hostname or ""
-    return host in {"localhost", "::1"} or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody between us and ``url`` can read along: TLS, or this machine."""
+    return urlsplit(url).scheme == "https" or is_loopback(url)
 
 
 def quiet(*libraries: str) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import io
-import ipaddress
 import os
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -17,11 +15,12 @@ from requests.utils import get_environ_proxies
 
 from pipeline.manifest.secrets import resolve_endpoint
 from pipeline.signing.context import SignerContext
+from pipeline.signing.service import is_loopback, is_private
 
 if TYPE_CHECKING:
     from pipeline.signing.vault_login import VaultLogin
 
-__all__ = ["MAX_REPLY_BYTES", "Redirected", "ReplyTooLarge", "is_private", "is_untrusted", "server_url", "transport"]
+__all__ = ["MAX_REPLY_BYTES", "Redirected", "ReplyTooLarge", "is_untrusted", "server_url", "transport"]
 
 CONNECT_S, READ_S = 5.0, 20.0
 MAX_REPLY_BYTES = 1024 * 1024
@@ -66,12 +65,6 @@ def server_url(context: SignerContext) -> str:
     return url.rstrip("/")
 
 
-def is_private(url: str) -> bool:
-    """Whether nobody between us and ``url`` can read along: TLS, or this machine."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" or _is_loopback(parts.hostname or "")
-
-
 def is_untrusted(error: BaseException) -> bool:
     """Whether it is the certificate that TLS failed on, and not the connection."""
     cause: BaseException | None = error
@@ -100,7 +93,7 @@ def transport(login: VaultLogin, url: str) -> Any:
     session.mount("https://", _Bounded())
     session.mount("http://", _Bounded())
     session.verify = _authority(login)
-    if not _is_loopback(urlsplit(url).hostname or ""):
+    if not is_loopback(url):
         session.proxies = get_environ_proxies(url)
     return hvac.Client(
         url=url,
@@ -112,10 +105,3 @@ def transport(login: VaultLogin, url: str) -> Any:
         session=session,
         namespace=login.namespace,
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,4 +1,4 @@
-"""A real ministack for a test: AWS KMS and STS on a free port of the loopback, ended by its process id."""
+"""A real ministack for a test: AWS KMS, STS, Secrets Manager and parameters on a free port of the loopback, ended by its process id."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def ministack() -> Iterator[Ministack]:
             "TMPDIR": folder,
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(port),
-            "SERVICES": "kms,sts,iam",
+            "SERVICES": "kms,sts,iam,secretsmanager,ssm",
             "LOG_LEVEL": "WARNING",
         }
         process = subprocess.Popen(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from chains.errors import ShipError
 from pipeline.manifest.redaction import Redactor, redact_url
+from pipeline.manifest.secret_names import SCHEMES
 from pipeline.manifest.secrets import (
     EnvironmentStore,
     FileStore,
@@ -63,10 +64,10 @@ def test_environment_and_files(tmp_path: Path) -> None:
         ("file:binary", "SHIP-M40"),
         ("file:blank", "SHIP-M40"),
         ("file:a\0b", "SHIP-M40"),
-        ("vault:kv/ship#key", "SHIP-M41"),
-        ("aws-sm:ship#key", "SHIP-M41"),
-        ("sops:secrets.yaml#key", "SHIP-M41"),
-        ("keyring:ship/key", "SHIP-M41"),
+        ("vault:kv/ship#key", "SHIP-M40"),
+        ("aws-sm:ship#key", "SHIP-M40"),
+        ("sops:secrets.yaml#key", "SHIP-M40"),
+        ("keyring:ship/key", "SHIP-M40"),
         ("hunter2", "SHIP-M40"),
     ],
 )
@@ -182,4 +183,4 @@ def test_a_good_endpoint_resolves(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("https://rpc.example.org/v2/key\n")
     assert resolve_endpoint("file:url", tmp_path) == "https://rpc.example.org/v2/key"
     assert resolve_endpoint("https://mainnet.base.org") == "https://mainnet.base.org"
-    assert [store.scheme for store in default_stores(tmp_path)] == ["env:", "file:"]
+    assert [store.scheme for store in default_stores(tmp_path)] == list(SCHEMES)
