@@ -20,7 +20,7 @@ from urllib.parse import quote
 from pipeline.manifest.secrets import register_secret
 from pipeline.manifest.urls import UrlError, forbidden_host, parse_url
 from pipeline.secrets.base import NoAnswer, NotGiven, with_field
-from pipeline.signing.service import is_private, quiet
+from pipeline.signing.service import is_private
 from pipeline.signing.vault_session import Denied, VaultSession
 
 __all__ = ["EnvironmentLogin", "VaultStore", "open_store"]
@@ -98,7 +98,6 @@ class VaultStore:
     """The server ``login`` names. One login serves every reference of a run."""
 
     def __init__(self, login: EnvironmentLogin) -> None:
-        quiet("hvac", "urllib3", "requests")
         self._session = VaultSession(login)
 
     def parse(self, rest: str) -> tuple[str, str]:
