@@ -15,7 +15,7 @@ from pipeline.manifest.secrets import register_secret
 from pipeline.secrets.base import NotGiven
 from pipeline.secrets.files import read_regular, text_of
 
-__all__ = ["AgeStore", "decrypted", "open_store"]
+__all__ = ["AgeStore", "open_store"]
 
 _MAX_BYTES = 256 * 1024
 _BINARY, _ARMORED = b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----"
@@ -34,20 +34,20 @@ class AgeStore:
 
     def fetch(self, name: str) -> str:
         content = read_regular(self.root, name, _MAX_BYTES)
-        return text_of(decrypted(content, name, self.root, self.environment), f"what {name} holds")
+        return text_of(_decrypted(content, name, self.environment), f"what {name} holds")
 
 
 def open_store(scheme: str, root: Path) -> AgeStore:
     return AgeStore(root, os.environ)
 
 
-def decrypted(content: bytes, what: str, root: Path, environment: Mapping[str, str]) -> bytes:
+def _decrypted(content: bytes, what: str, environment: Mapping[str, str]) -> bytes:
     """``content``, of a file called ``what``, in the clear."""
     import pyrage
 
     if not content.lstrip().startswith((_BINARY, _ARMORED)):
         raise NotGiven(f"{what} is not encrypted with age")
-    identities = _identities(root, environment)
+    identities = _identities(environment)
     try:
         return bytes(pyrage.decrypt(content, identities))
     except pyrage.DecryptError as error:
@@ -57,13 +57,13 @@ def decrypted(content: bytes, what: str, root: Path, environment: Mapping[str, s
         raise NotGiven(f"{what} is damaged", "Encrypt it again.") from None
 
 
-def _identities(root: Path, environment: Mapping[str, str]) -> list[Any]:
+def _identities(environment: Mapping[str, str]) -> list[Any]:
     name = next((n for n in ("AGE_IDENTITY_FILE", "SOPS_AGE_KEY_FILE") if environment.get(n)), None)
     if name is None and environment.get("SOPS_AGE_KEY"):
         return _parsed(environment["SOPS_AGE_KEY"], "SOPS_AGE_KEY")
     if name is None:
         raise NotGiven("no identity to open it is named", _REMEDY)
-    content = read_regular(root, environment[name], _MAX_BYTES)
+    content = read_regular(Path.cwd(), environment[name], _MAX_BYTES)  # as every program reads its variables
     if content.startswith((_BINARY, _ARMORED)):
         raise NotGiven(f"the file {name} names is encrypted itself", "Use an identity without a passphrase here.")
     return _parsed(text_of(content, f"the file {name} names"), f"the file {name} names")

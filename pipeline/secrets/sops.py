@@ -46,11 +46,11 @@ class SopsStore:
         path = (self.root / Path(name).expanduser()).resolve()
         environment = dict(self.environment)
         if identity := environment.get("AGE_IDENTITY_FILE"):
-            environment.setdefault("SOPS_AGE_KEY_FILE", str(self.root / Path(identity).expanduser()))
+            environment.setdefault("SOPS_AGE_KEY_FILE", str(Path.cwd() / Path(identity).expanduser()))
         try:
             done = run_tool(
                 [program, "--decrypt", "--output-type", "json", str(path)],
-                cwd=self.root,
+                cwd=Path.cwd(),
                 env=environment,
                 timeout_s=_TOTAL_S,
             )

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,14 @@ from pipeline.signing.vault_session import Denied, VaultSession
 __all__ = ["EnvironmentLogin", "VaultStore", "open_store"]
 
 _LOGINS = {"token": "TOKEN", "role-id": "ROLE_ID", "secret-id": "SECRET_ID"}
+
+
+_SILENCE_S = 30.0
+"""How long a server that did not answer is not asked again: else every target of a run would wait for it in turn."""
+
+
+class _Silent(NoAnswer):
+    """The server itself, not one secret, gave no answer."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,7 @@ class EnvironmentLogin:
         return NotGiven(cause, remedy)
 
     def no_answer(self, cause: str, key: str, remedy: str) -> Exception:
-        return NoAnswer(cause)
+        return _Silent(cause) if key == "url" else NoAnswer(cause)
 
     def _get(self, name: str) -> str | None:
         found = (self.environment.get(prefix + name, "").strip() for prefix in ("BAO_", "VAULT_"))
@@ -99,6 +109,8 @@ class VaultStore:
 
     def __init__(self, login: EnvironmentLogin) -> None:
         self._session = VaultSession(login)
+        self._lock = threading.Lock()
+        self._silent: tuple[float, str] | None = None
 
     def parse(self, rest: str) -> tuple[str, str]:
         name, field = with_field(rest, "vault:MOUNT/PATH#FIELD")
@@ -109,7 +121,7 @@ class VaultStore:
     def fetch(self, name: str) -> str:
         mount, path = self._place(name)
         try:
-            answer = self._session.call(
+            answer = self._asked(
                 "reading it",
                 lambda client: client.secrets.kv.v2.read_secret_version(
                     path, mount_point=mount, raise_on_deleted_version=True
@@ -122,10 +134,20 @@ class VaultStore:
             raise NoAnswer("the server's answer holds no secret")
         return json.dumps(data)
 
+    def _asked(self, what: str, ask: Callable[[Any], Any]) -> Any:
+        with self._lock:
+            if self._silent is not None and time.monotonic() < self._silent[0]:
+                raise NoAnswer(self._silent[1])
+            try:
+                return self._session.call(what, ask)
+            except _Silent as error:
+                self._silent = time.monotonic() + _SILENCE_S, str(error)
+                raise
+
     def _place(self, name: str) -> tuple[str, str]:
         """``(mount, path)``. A mount's own name may hold slashes: the server knows where it ends."""
         try:
-            answer = self._session.call(
+            answer = self._asked(
                 "finding its mount", lambda client: client.adapter.get(f"/v1/sys/internal/ui/mounts/{quote(name)}")
             )
         except Denied:  # a policy may keep it from us; then it is where most are

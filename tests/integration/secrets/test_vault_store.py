@@ -183,6 +183,10 @@ def test_a_server_that_does_not_answer_is_asked_later(put, bao, monkeypatch, ref
             proxy.meddle = lambda operation, body, answer=answer: answer
             KEPT.forget()
             refused(reference, word, code="SHIP-M42", exit_code=3)
+        asked = proxy.requests
+        refused("vault:secret/another#value", "too large", code="SHIP-M42", exit_code=3)
+        assert proxy.requests == asked, "a server that is down is not waited for once a secret"
+        KEPT.forget()
         proxy.meddle = lambda path, body: Answer(200, b'{"data":{"data":["canary"]}}') if "data/ship" in path else None
         refused(reference, "no secret", code="SHIP-M42", exit_code=3)
     KEPT.forget()

@@ -92,6 +92,17 @@ def test_sops_own_variables_name_identities_too(
     assert read(tmp_path, reference) == VALUE
 
 
+def test_an_identity_is_named_from_where_the_command_was_called(
+    tmp_path: Path, recipient: str, with_sops: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    references = (age_put(root, recipient, VALUE), sops_put(root, recipient, {"a": VALUE}) + "a")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AGE_IDENTITY_FILE", "identity.txt")
+    assert [read(root, reference) for reference in references] == [VALUE, VALUE]
+
+
 def test_an_ssh_key_is_an_identity_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
