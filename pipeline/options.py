@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.plan import Envelope
     from pipeline.signing.context import PasswordSource
 
-__all__ = ["Candidate", "DeployOptions"]
+__all__ = ["AnyPlan", "Candidate", "DeployOptions"]
 
 AnyPlan = TypeVar("AnyPlan", bound="Envelope")
 

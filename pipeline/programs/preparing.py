@@ -12,7 +12,6 @@ from chains.solana.live import done_calls
 from chains.solana.planning import Drafting, ProgramFiles, Replaced, plan_release
 from chains.solana.release import SolanaPlan
 from chains.solana.verified.layout import Build
-from pipeline.approvals.required import refuse_expired
 from pipeline.bundle import Bundle
 from pipeline.git import current_commit
 from pipeline.manifest.program_units import program_ids, solana_units
@@ -25,7 +24,7 @@ from pipeline.programs.store import keep_bytes
 from pipeline.reaching import is_embedded
 from pipeline.session import unfinished_plan
 from pipeline.signing.opening import refuse_weak_backend
-from pipeline.steps.plan import AlreadyRecorded
+from pipeline.steps.plan import settled
 
 __all__ = [
     "ProgramPlanning",
@@ -197,20 +196,7 @@ class ProgramPlanning:
 
     def run(self) -> ProgramPlan:
         plan = make_program_plan(self.session, self.bundle, self.ready)
-        if self.candidate is not None:
-            plan = self.candidate.final(plan)
-        if self.saved is not None:
-            saved = load_program_plan(self.saved)
-            refuse_stale_program_plan(saved, plan)
-            refuse_expired(self.session, saved)
-            plan = saved
-        record = self.session.state.record(plan.tag)
-        if plan.body.actions and record.exists() and not self.session.target.chain.local:
-            raise AlreadyRecorded(
-                f"{plan.tag} is already recorded on {plan.target}, and this plan would change what it says",
-                remedy="Give the new release a version of its own in ship.toml.",
-            )
-        return plan
+        return settled(self.session, plan, self.saved, self.candidate, load_program_plan, refuse_stale_program_plan)
 
     def summary(self, result: ProgramPlan) -> str:
         if not result.body.actions:

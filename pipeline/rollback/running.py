@@ -5,9 +5,10 @@ preflight → plan → the way forward again, rehearsed → approve → on disk 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chains.evm.lifecycle import fold
 from chains.evm.safe.lifecycle import fold_proposals
@@ -15,6 +16,7 @@ from chains.evm.scene import SimulationUnsupported
 from pipeline.approvals.required import refuse_expired
 from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
+from pipeline.options import AnyPlan
 from pipeline.plan import Plan, PlanStale, load_plan, refuse_stale, save_plan
 from pipeline.rollback.builds import bundle_or_none
 from pipeline.rollback.errors import CannotGoBack, OtherPlanUnderWay, StateAtRisk
@@ -37,7 +39,10 @@ from pipeline.steps.verify import Verify
 from pipeline.steps.way_home import way_home
 from pipeline.ui.base import Ui
 
-__all__ = ["RollbackOptions", "RolledBack", "roll_back", "roll_back_in", "show_rollback"]
+if TYPE_CHECKING:
+    from pipeline.programs.session import ProgramSession
+
+__all__ = ["RollbackOptions", "RolledBack", "held_to", "roll_back", "roll_back_in", "show_rollback"]
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ def roll_back_in(session: Session, options: RollbackOptions, deployer: str, run:
             rolled = dict(found.rolls_back.plan.rollback or {}) if found.done else {}
             back = str(rolled.get("rolls_back", found.rolls_back.plan.tag))
             return RolledBack(back, then.tag if then else None, 0, None)
-        plan = _held(session, planned, options)
+        plan = held_to(session, planned, options, load_plan, refuse_stale)
         home = way_home(run, session, plan, required=False)
         _give_up_release(session)
         bundle = bundle_or_none(session, plan.bundle)
@@ -160,12 +165,21 @@ def _planned(session: Session, found: Course, deployer: str) -> tuple[Way, Plan 
     return way, family.plan(session, found, way, deployer=deployer)
 
 
-def _held(session: Session, plan: Plan, options: RollbackOptions) -> Plan:
-    """The saved plan where one is named, held against the one just made; with its risks accepted."""
+def held_to(
+    session: Session | ProgramSession,
+    plan: AnyPlan,
+    options: RollbackOptions,
+    load: Callable[[Path], AnyPlan],
+    hold: Callable[[AnyPlan, AnyPlan], None],
+) -> AnyPlan:
+    """The saved plan where one is named, read by ``load`` and held by ``hold`` against the one just made; with its risks accepted.
+
+    Raises ``PlanStale``, ``PlanExpired``, ``StateAtRisk``.
+    """
     assert plan.rollback is not None
     if options.saved is not None:
-        saved = load_plan(options.saved)
-        refuse_stale(saved, plan)
+        saved = load(options.saved)
+        hold(saved, plan)
         if saved.rollback != plan.rollback:
             raise PlanStale(
                 "the saved plan is stale: what is taken back, or what that risks, is not what it says",

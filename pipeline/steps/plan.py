@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chains.canonical import digest
 from chains.errors import Refused
@@ -15,14 +17,17 @@ from pipeline.manifest.project import Project
 from pipeline.manifest.resolved import resolved
 from pipeline.manifest.target import Target
 from pipeline.manifest.units import evm_units
-from pipeline.options import Candidate
+from pipeline.options import AnyPlan, Candidate
 from pipeline.plan import Plan, live_digest, load_plan, refuse_stale
 from pipeline.same_address import address_warnings
 from pipeline.scripts import scripts_of
 from pipeline.session import Session
 from pipeline.steps.preflight import Ready
 
-__all__ = ["AlreadyRecorded", "Planning", "make_plan"]
+if TYPE_CHECKING:
+    from pipeline.programs.session import ProgramSession
+
+__all__ = ["AlreadyRecorded", "Planning", "make_plan", "settled"]
 
 
 class AlreadyRecorded(Refused):
@@ -64,6 +69,32 @@ def _units(project: Project, target: Target) -> EvmUnits:
     return evm_units(project, target)
 
 
+def settled(
+    session: Session | ProgramSession,
+    plan: AnyPlan,
+    saved: Path | None,
+    candidate: Candidate | None,
+    load: Callable[[Path], AnyPlan],
+    hold: Callable[[AnyPlan, AnyPlan], None],
+) -> AnyPlan:
+    """The plan that is to be approved: the one just made, or the one in ``saved``, read by ``load`` and held against it by
+    ``hold``; of a candidate's bytes where there is one. Raises ``PlanStale``, ``PlanExpired``, ``AlreadyRecorded``."""
+    if candidate is not None:
+        plan = candidate.final(plan)
+    if saved is not None:
+        kept = load(saved)
+        hold(kept, plan)
+        refuse_expired(session, kept)
+        plan = kept
+    record = session.state.record(plan.tag)
+    if plan.body.actions and record.exists() and not session.target.chain.local:
+        raise AlreadyRecorded(
+            f"{plan.tag} is already recorded on {plan.target}, and this plan would change what it says",
+            remedy="Give the new release a version of its own in ship.toml.",
+        )
+    return plan
+
+
 @dataclass(frozen=True)
 class Planning:
     """Makes the plan, or holds a saved one against it. ``saved`` is the file of ``--plan``."""
@@ -77,20 +108,7 @@ class Planning:
 
     def run(self) -> Plan:
         plan = make_plan(self.session, self.bundle, self.ready.deployer)
-        if self.candidate is not None:
-            plan = self.candidate.final(plan)
-        if self.saved is not None:
-            saved = load_plan(self.saved)
-            refuse_stale(saved, plan)
-            refuse_expired(self.session, saved)
-            plan = saved
-        record = self.session.state.record(plan.tag)
-        if plan.body.actions and record.exists() and not self.session.target.chain.local:
-            raise AlreadyRecorded(
-                f"{plan.tag} is already recorded on {plan.target}, and this plan would change what it says",
-                remedy="Give the new release a version of its own in ship.toml.",
-            )
-        return plan
+        return settled(self.session, plan, self.saved, self.candidate, load_plan, refuse_stale)
 
     def summary(self, result: Plan) -> str:
         count = len(result.body.actions)

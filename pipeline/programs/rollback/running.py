@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from chains.solana.lifecycle import fold
-from pipeline.approvals.required import refuse_expired
 from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
 from pipeline.options import DeployOptions
 from pipeline.outcome import Outcome
-from pipeline.plan import PlanStale, save_plan
+from pipeline.plan import save_plan
 from pipeline.programs.errands.kind import refuse_errand_under_way
 from pipeline.programs.plan import ProgramPlan, load_program_plan, refuse_stale_program_plan
 from pipeline.programs.preparing import ProgramPreflight, ProgramReady
@@ -21,8 +20,8 @@ from pipeline.programs.rollback.planning import ProgramWay, plan_back
 from pipeline.programs.rollback.record import shown_program_rollback
 from pipeline.programs.run import finish
 from pipeline.programs.session import ProgramSession, open_program_session
-from pipeline.rollback.errors import OtherPlanUnderWay, StateAtRisk
-from pipeline.rollback.running import RollbackOptions, RolledBack
+from pipeline.rollback.errors import OtherPlanUnderWay
+from pipeline.rollback.running import RollbackOptions, RolledBack, held_to
 from pipeline.step import Runner
 from pipeline.steps.approve import Approve
 from pipeline.ui.base import Ui
@@ -62,7 +61,7 @@ def roll_back_programs_in(
             told = dict(found.rolls_back.rollback or {})
             back = str(told.get("rolls_back", found.rolls_back.tag))
             return RolledBack(back, found.returns_to.tag if found.returns_to else None, 0, None)
-        plan = _held(session, planned, options)
+        plan = held_to(session, planned, options, load_program_plan, refuse_stale_program_plan)
         _give_up_release(session)
         bundle = session.bundle(plan.bundle)
         run(Approve(session, plan, bundle, (), options.yes, options.saved, options.approvals, options.yes_by))
@@ -84,26 +83,6 @@ def _planned(
         return found, [], None
     ways, plan = plan_back(session, found, deployer=ready.deployer, payer=ready.payer)
     return found, ways, plan
-
-
-def _held(session: ProgramSession, plan: ProgramPlan, options: RollbackOptions) -> ProgramPlan:
-    assert plan.rollback is not None
-    if options.saved is not None:
-        saved = load_program_plan(options.saved)
-        refuse_stale_program_plan(saved, plan)
-        if saved.rollback != plan.rollback:
-            raise PlanStale(
-                "the saved plan is stale: what is taken back, or what that risks, is not what it says",
-                remedy="Make a new plan, have it approved, and go back by that one.",
-            )
-        refuse_expired(session, saved)
-        plan = saved
-    risks = plan.rollback["accepted_risks"] if plan.rollback else ()
-    if risks and not options.accept:
-        raise StateAtRisk(
-            "\n".join(risks), remedy="Where that is better than what is live now, say so with --accept-state-risks."
-        )
-    return plan
 
 
 def _unfinished(session: ProgramSession, ready: ProgramReady) -> ProgramPlan | None:
