@@ -83,10 +83,6 @@ def test_several_targets_are_promoted_side_by_side(candidate, published):
 
 
 def test_a_promotion_waits_for_its_approvers_as_any_plan_does(candidate, published, tmp_path, monkeypatch):
-    from pipeline.promotion.commits import SameCommit
-
-    # Approvers belong to the candidate's commit; that other settings are refused is another test's.
-    monkeypatch.setattr(SameCommit, "run", lambda self: self.commit)
     key = bytes(31) + b"\x09"
     keyfile(tmp_path, key)
     signer = tmp_path / "alice.toml"
@@ -97,15 +93,29 @@ def test_a_promotion_waits_for_its_approvers_as_any_plan_does(candidate, publish
     monkeypatch.setenv("ALICE_PASSWORD", PASSWORD)
     alice = Account.from_key(key).address
     candidate.edit("manifests/prod.toml", "[policy]", f'[policy]\napprovals = 1\napprovers = {{ alice = "{alice}" }}')
+    # Approvers belong to a candidate's commit: the next candidate has them.
+    second = "v1.0.0-rc.2"
+    candidate.edit("ship.toml", 'version = "1.0.0-rc.1"', 'version = "1.0.0-rc.2"')
+    candidate.edit(
+        "CHANGELOG.md", "## [1.0.0-rc.1]", "## [1.0.0-rc.2] - 2026-11-24\n\n### Added\n- Approvers.\n\n## [1.0.0-rc.1]"
+    )
+    candidate.commit("With approvers")
+    assert candidate.ship("deploy", "--chain", "stage", "--yes").exit_code == 0
+    candidate.commit("Its record")
+    assert candidate.release().state == "published"
+
+    def promote(*more):
+        return candidate.ship("promote", second, "--chain", "prod", "--yes", *more)
+
     plan = tmp_path / "plan.json"
-    assert candidate.ship("promote", TAG, "--chain", "prod", "--out", str(plan)).exit_code == 0
+    assert candidate.ship("promote", second, "--chain", "prod", "--out", str(plan)).exit_code == 0
     before = candidate.prod.nonce()
-    waiting = candidate.promote("--plan", str(plan))
+    waiting = promote("--plan", str(plan))
     assert waiting.exit_code == 2, waiting.output
     assert candidate.prod.nonce() == before
     approved = candidate.ship("approve", str(plan), "--signer", str(signer), "--yes")
     assert approved.exit_code == 0, approved.output
-    done = candidate.promote("--plan", str(plan))
+    done = promote("--plan", str(plan))
     assert done.exit_code == 0, done.output
     record = candidate.record("v1.0.0", "prod")
-    assert (record["approved_by"], record["promoted_from"]) == ("alice", TAG)
+    assert (record["approved_by"], record["promoted_from"]) == ("alice", second)

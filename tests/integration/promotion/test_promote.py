@@ -10,13 +10,17 @@ import tarfile
 import pytest
 
 from chains.canonical import pretty
-from pipeline.promotion.errors import NotPromotable
-from pipeline.promotion.promoting import Promotion, ready_candidate
+from pipeline.manifest.project import load_project
+from pipeline.promotion.errors import CandidateAltered, NotPromotable
+from pipeline.promotion.finding import Fetching, Holding
+from pipeline.promotion.judging import Judging
+from pipeline.promotion.soaking import Soaking
 from pipeline.record import statement
 from pipeline.release.assets import File, checksums
+from pipeline.released.fetching import open_repository
 from pipeline.ui.plain import PlainUi
 from tests.integration.promotion.conftest import TAG
-from tests.integration.release.conftest import git
+from tests.integration.release.conftest import Quick, git
 from tests.support.schemas import hold
 
 BUILT = "building"
@@ -236,19 +240,26 @@ def test_records_may_have_been_committed_after_the_candidate(candidate, publishe
 # ---- targets, age, ladder
 
 
-def ready(candidate, now=None):
-    ui = PlainUi(candidate.said)
-    arguments = {} if now is None else {"now": lambda: now}
-    return ready_candidate(candidate.root, Promotion(TAG, None, ("prod",)), ui, **arguments)
+def judged(candidate, now=None):
+    """The steps behind the commit check, with this checkout's settings: that other settings are refused is another test's."""
+    project, ui, clock = load_project(candidate.root), PlainUi(candidate.said), Quick()
+    github, later = project.spec.github, {} if now is None else {"now": lambda: now}
+    repository = open_repository(candidate.root, github, project.spec.release.remote, ui, clock)
+    contents = Holding(project, Fetching(project, TAG, repository, ui, clock).run()).run()
+    Soaking(project, contents, ("prod",), ui, clock, **later).run()
+    bundle = contents.bundles[str(contents.records[0].record["bundle"])]
+    return bundle, Judging(project, contents, bundle, ui).run()
+
+
+def unfit(candidate, *words, error=NotPromotable, now=None):
+    with pytest.raises(error) as caught:
+        judged(candidate, now)
+    for word in words:
+        assert word in caught.value.cause
 
 
 @pytest.fixture
-def settings(candidate, published, monkeypatch):
-    """Other settings than the candidate's commit has. The commit check, which would refuse them, is another test's."""
-    from pipeline.promotion.commits import SameCommit
-
-    monkeypatch.setattr(SameCommit, "run", lambda self: self.commit)
-
+def settings(candidate, published):
     def change(old, new):
         candidate.edit("ship.toml", old, new)
 
@@ -257,17 +268,17 @@ def settings(candidate, published, monkeypatch):
 
 def test_a_required_target_the_candidate_never_reached_is_named(candidate, settings):
     settings('require-targets = ["stage"]', 'require-targets = ["stage", "local"]')
-    refused(candidate, "SHIP-R46", "the candidate was never released to local")
+    unfit(candidate, "the candidate was never released to local")
 
 
 def test_too_young_is_refused_and_old_enough_is_not(candidate, settings):
     settings("[promote]", '[promote]\nmin-age = "24h"')
-    refused(candidate, "SHIP-R46", "old on stage, and has to be 1 d")
-    with pytest.raises(NotPromotable, match=r"23\.9\d* h|23 h|23\.9 h"):
-        ready(candidate, candidate.later(hours=23.9))
-    with pytest.raises(NotPromotable, match="in the future, by this clock"):
-        ready(candidate, candidate.later(hours=-1))
-    assert ready(candidate, candidate.later(hours=24, seconds=1)).version == "1.0.0"
+    unfit(candidate, "old on stage, and has to be 1 d")
+    unfit(candidate, "23.9 h", now=candidate.later(hours=23.9))
+    unfit(candidate, "in the future, by this clock", now=candidate.later(hours=-1))
+    bundle, gates = judged(candidate, candidate.later(hours=24, seconds=1))
+    assert bundle.digest == candidate.record(TAG, "stage")["bundle"]
+    assert [gate["name"] for gate in gates] == ["tests"]
 
 
 def test_a_candidate_whose_contract_was_changed_on_chain_is_refused(candidate, published):
@@ -285,12 +296,12 @@ def test_a_candidate_behind_whose_proxy_something_else_runs_now_is_refused(candi
 
 def test_the_ladder_skips_no_rung(candidate, settings):
     settings('testnet = ["stage"]', 'rehearsal = ["stage"]')
-    refused(candidate, "SHIP-R46", "prod is mainnet, and the candidate is proven on no testnet target")
+    unfit(candidate, "prod is mainnet, and the candidate is proven on no testnet target")
 
 
 def test_a_target_on_no_rung_is_refused(candidate, settings):
     settings(', mainnet = ["prod"]', "")
-    refused(candidate, "SHIP-R46", "prod is of no known kind")
+    unfit(candidate, "prod is of no known kind")
 
 
 # ---- gates and names
@@ -300,15 +311,15 @@ def test_a_gate_that_never_judged_the_candidate_is_run_on_the_same_bytes(candida
     record = candidate.record(TAG, "stage")
     assert [gate["name"] for gate in record["gates"]] == ["tests"]
     settings("tests = {}", 'tests = {}\nslither = { exclude = ["controlled-delegatecall"] }')
-    got = ready(candidate)
-    assert {gate["name"] for gate in got.gates} == {"tests", "slither"}
-    assert got.bundle.digest == record["bundle"]
+    bundle, gates = judged(candidate)
+    assert {gate["name"] for gate in gates} == {"tests", "slither"}
+    assert bundle.digest == record["bundle"]
 
 
 def test_a_checkout_that_builds_to_other_bytes_cannot_judge_them(candidate, settings):
     settings("tests = {}", 'tests = {}\nslither = { exclude = ["controlled-delegatecall"] }')
     candidate.edit("src/Counter.sol", "contract Counter", "// another\ncontract Counter")
-    refused(candidate, "SHIP-R44", "builds to bundle")
+    unfit(candidate, "builds to bundle", error=CandidateAltered)
 
 
 @pytest.mark.parametrize(
@@ -330,4 +341,4 @@ def test_what_is_no_candidate_is_refused(candidate, published, arguments, words)
 def test_every_reason_is_named_at_once(candidate, settings):
     settings('require-targets = ["stage"]', 'require-targets = ["stage", "local"]\nmin-age = "2d"')
     settings(', mainnet = ["prod"]', "")
-    refused(candidate, "SHIP-R46", "never released to local", "has to be 2 d", "of no known kind")
+    unfit(candidate, "never released to local", "has to be 2 d", "of no known kind")
