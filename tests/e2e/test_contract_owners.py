@@ -92,6 +92,7 @@ def test_a_signature_the_contract_does_not_accept_is_refused_before_it_is_kept(v
     assert committee.system.kinds().count("proposal.signed") == 1
 
 
+@pytest.mark.soak
 def test_an_owner_that_cannot_sign_as_a_contract_is_told_how_it_can_agree(vault: Callable[..., Vault]) -> None:
     committee = Committee(vault, handler=False)
     refused = committee.hand_in(committee.sign(SECOND), exit_code=2)

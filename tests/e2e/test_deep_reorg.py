@@ -61,6 +61,7 @@ def _asked(vault: Callable[..., Vault], *owners: str) -> tuple[Vault, Reorganize
     return system, branch, system.proposal()[1]
 
 
+@pytest.mark.soak
 def test_executed_below_the_block_it_was_proposed_at_it_is_seen(vault: Callable[..., Vault]) -> None:
     """The owners execute on the branch that won, at a height the proposal had not been made at yet."""
     system, branch, document = _asked(vault, SECOND, THIRD)
@@ -101,6 +102,7 @@ def _scheduling(vault: Callable[..., Vault], *owners: str) -> tuple[Vault, str, 
     return system, proxy, Reorganized(system), system.proposal()[1]
 
 
+@pytest.mark.soak
 def test_an_execution_by_others_that_is_undone_is_waited_for_again(vault: Callable[..., Vault]) -> None:
     system, proxy, branch, document = _scheduling(vault, SECOND, THIRD)
     system.execute(document, [SECOND, THIRD])
@@ -137,6 +139,7 @@ def test_an_execution_of_ours_that_is_undone_is_sent_again_with_the_same_bytes(v
     system.ship("record", "verify")
 
 
+@pytest.mark.soak
 def test_a_dead_hash_that_comes_to_life_again_and_is_executed_is_seen(vault: Callable[..., Vault]) -> None:
     """Another transaction took the nonce; the reorganization undid it, and the owners execute what they had signed first."""
     system, branch, document = _asked(vault, SECOND, THIRD)

@@ -34,7 +34,7 @@ def _kill_at_a_random_moment(ship: Any, choice: random.Random) -> None:
     process.communicate()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.soak)])
 def test_ten_kills_leave_every_contract_once(project: Callable[[str], Any], seed: int) -> None:
     ship = project("vault")
     ship("localnet", "up")

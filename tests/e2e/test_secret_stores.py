@@ -108,7 +108,12 @@ def _shelved(
     return {name: stores.aws_put(stack, setenv, value, name, parameter=parameter) for name, value in values.items()}
 
 
-@pytest.mark.parametrize("store", STORES)
+SOAKED = ("aws-ssm", "sops", "keyring")
+
+
+@pytest.mark.parametrize(
+    "store", [pytest.param(store, marks=[pytest.mark.soak] if store in SOAKED else []) for store in STORES]
+)
 def test_a_release_whose_secrets_are_in(
     store: str,
     project: Callable[[str], Ship],

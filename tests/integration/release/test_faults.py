@@ -39,7 +39,13 @@ def emptied(github, bare):
     subprocess.run(["git", "-C", str(bare), "update-ref", "-d", "refs/tags/v1.0.0"], check=True)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+ALWAYS = {"lost reply", "502 before", "502 after"}
+"""The others with ``scripts/soak``."""
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=[] if fault in ALWAYS else [pytest.mark.soak]) for fault in FAULTS]
+)
 def test_any_call_spoilt_and_the_command_run_again_gives_one_whole_release(project, monkeypatch, fault):
     with fake_github(project.bare) as github, lossy(github.url) as proxy:
         monkeypatch.setenv("GITHUB_API_URL", proxy.url)
