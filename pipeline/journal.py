@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -97,22 +97,23 @@ def _is_torn(tail: bytes) -> bool:
     return False
 
 
-def read_rows(path: Path, data: bytes) -> tuple[list[Row], str, int]:
+def read_rows(path: Path, data: bytes, *, first: int = 0, prev: str = GENESIS) -> tuple[list[Row], str, int]:
     """``(rows, hash of the last row, bytes of data that hold them)``. Raises ``JournalCorrupt``.
 
     The last figure is less than ``len(data)`` when the file ends in a torn row, and more by one when the last row
-    is whole and lacks only its newline.
+    is whole and lacks only its newline. For rows out of the middle, ``first`` is the number of rows before them and
+    ``prev`` the hash of the last of those.
     """
     rows: list[Row] = []
-    prev, used = GENESIS, 0
+    used = 0
     lines = data.split(b"\n")
-    for number, line in enumerate(lines[:-1], start=1):
+    for number, line in enumerate(lines[:-1], start=first + 1):
         row, prev = _parse(path, number, line, prev)
         rows.append(row)
         used += len(line) + 1
     tail = lines[-1]
     if tail and not _is_torn(tail):
-        row, prev = _parse(path, len(lines), tail, prev)
+        row, prev = _parse(path, first + len(lines), tail, prev)
         rows.append(row)
         used += len(tail) + 1
     return rows, prev, used
@@ -128,6 +129,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._failed = False
+        self._first: Callable[[Sequence[Row], bytes, str], None] | None = None
         try:
             make_folder(path.parent)
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -150,6 +152,25 @@ class Journal:
     def head(self) -> str:
         """Hash of the last row; names everything before it."""
         return self._head
+
+    def write_first(self, accept: Callable[[Sequence[Row], bytes, str], None]) -> None:
+        """From now on a group is this file's only after ``accept`` took it: its rows, its bytes, the hash of its last row.
+
+        When that raises, the journal is closed for good: whether the group was taken is for the next run to find out.
+        """
+        self._first = accept
+
+    def take(self, blob: bytes) -> None:
+        """Append whole rows that were accepted elsewhere. Raises ``JournalCorrupt`` and ``JournalUnwritable``."""
+        if self._failed:
+            raise self._unwritable("an earlier write failed")
+        rows, head, used = read_rows(self.path, blob, first=len(self._rows), prev=self._head)
+        if used != len(blob):
+            raise _corrupt(self.path, len(self._rows) + len(rows) + 1, "what is to be added ends inside a row")
+        if rows:
+            self._write(blob)
+            self._rows += rows
+            self._head = head
 
     def _recover(self) -> tuple[list[Row], str]:
         """Read what is there and make sure that it is on disk before anyone acts on it.
@@ -192,9 +213,14 @@ class Journal:
             while end < len(made) and size + len(made[end][1]) <= _GROUP_BYTES:
                 size += len(made[end][1])
                 end += 1
-            self._write(b"".join(line for _, line, _ in made[begin:end]))
-            self._rows += [row for row, _, _ in made[begin:end]]
-            self._head = made[end - 1][2]
+            group = [row for row, _, _ in made[begin:end]]
+            blob, head = b"".join(line for _, line, _ in made[begin:end]), made[end - 1][2]
+            if self._first is not None:
+                self._failed = True  # until both have it
+                self._first(group, blob, head)
+            self._write(blob)
+            self._rows += group
+            self._head = head
             begin = end
         return [row for row, _, _ in made]
 

@@ -27,6 +27,7 @@ from pipeline.manifest.program_spec import ProgramCallSpec, ProgramCheckSpec, Pr
 from pipeline.manifest.promote_spec import PromoteSpec
 from pipeline.manifest.release_spec import GithubSpec, ReleaseSpec
 from pipeline.manifest.review_spec import ReviewSpec
+from pipeline.manifest.state_spec import StateSpec
 
 __all__ = [
     "AnyCall",
@@ -267,6 +268,7 @@ class ProjectSpec(Spec):
         default_factory=PromoteSpec, description="What a release candidate has to have behind it."
     )
     release: ReleaseSpec = Field(default_factory=ReleaseSpec, description="What a release asks for and publishes.")
+    state: StateSpec = Field(default_factory=StateSpec, description="Where journals, plans and records are kept.")
 
     @property
     def calls(self) -> dict[str, CallSpec]:
