@@ -18,13 +18,14 @@ from chains.evm.pricing import EvmPolicy
 from chains.tools import find_tool
 from pipeline.bundle import Bundle
 from pipeline.createx import provide_createx
-from pipeline.journal import Journal, read_rows
+from pipeline.journal import Journal
 from pipeline.lock import locked
 from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
 from pipeline.plan import Envelope, Plan, load_plan
 from pipeline.reaching import Reached, endpoint_urls, is_embedded, reach
 from pipeline.state.local import ProjectState, TargetState
+from pipeline.state.opening import opened_for_reading, opened_for_writing
 from pipeline.ui.base import Ui
 
 __all__ = [
@@ -202,7 +203,7 @@ def open_session(
 ) -> Iterator[Session]:
     """Open a target. With ``write`` its lock is held and its journal can be appended to. ``reached`` is from ``ask_ahead``.
 
-    Raises ``TargetLocked``, ``JournalCorrupt``, ``NoEndpoint`` and whatever the local chain raises.
+    Raises ``TargetLocked``, ``JournalCorrupt``, ``NoEndpoint``, with shared state what opening that raises, and whatever the local chain raises.
     """
     clock = clock or SystemClock()
     state = ProjectState(project.root).target(target.name)
@@ -215,12 +216,12 @@ def open_session(
             provide_createx(target, urls[0], clock)
         else:
             urls = [] if reached is not None else endpoint_urls(project, target)
-        journal = Journal(state.journal) if write else None
-        if journal is not None:
-            stack.callback(journal.close)
+        journal: Journal | None = None
+        if write:
+            journal = stack.enter_context(opened_for_writing(project, target, state, ui, clock, purpose))
             rows: Sequence[Row] = journal.rows
         else:
-            rows = read_rows(state.journal, state.journal.read_bytes())[0] if state.journal.exists() else []
+            rows = opened_for_reading(project, target, state, ui, purpose)
         if reached is None:
             reached = reach(project, target, urls, clock)
         chain = EvmChain(

@@ -59,6 +59,7 @@ COMMANDS = {
     "sign": ("pipeline.cli.sign.group", "Sign on a machine without a network: export, sign there, import."),
     "signer": ("pipeline.cli.signer_cmd", "Make an encrypted key; show, test or rotate a target's key."),
     "solana": ("pipeline.cli.solana.group", "List and close a Solana target's buffers; make a program immutable."),
+    "state": ("pipeline.cli.state_cmd", "Shared state: pull, push, lock, unlock, check what the bucket holds."),
     "createx": ("pipeline.cli.createx_cmd", "See that CreateX is on a target's chain, for create3 addresses."),
     "localnet": ("pipeline.cli.localnet_cmd", "Keep the embedded local chain running, stop it, or begin anew."),
     "completion": ("pipeline.cli.completion_cmd", "Print the completion script for bash, zsh or fish."),

@@ -17,7 +17,7 @@ from chains.solana.release import SolanaPlan
 from chains.solana.rpc import Cluster
 from chains.solana.settings import Settings
 from pipeline.bundle import Bundle, load_bundle
-from pipeline.journal import Journal, read_rows
+from pipeline.journal import Journal
 from pipeline.lock import locked
 from pipeline.manifest.project import Project
 from pipeline.manifest.target import Target
@@ -26,6 +26,7 @@ from pipeline.programs.plan import ProgramPlan, load_program_plan
 from pipeline.reaching import endpoint_urls, is_embedded, pool
 from pipeline.session import JournalForeign, PlanMissing, accepted_plans
 from pipeline.state.local import ProjectState, TargetState
+from pipeline.state.opening import opened_for_reading, opened_for_writing
 from pipeline.ui.base import Ui
 
 __all__ = ["ProgramSession", "embedded_cluster", "idls_of", "open_program_session"]
@@ -183,7 +184,7 @@ def open_program_session(
 ) -> Iterator[ProgramSession]:
     """Open a Solana target. With ``write`` its lock is held and its journal can be appended to.
 
-    Raises ``TargetLocked``, ``JournalCorrupt``, ``NoEndpoint`` and whatever the local cluster raises.
+    Raises ``TargetLocked``, ``JournalCorrupt``, ``NoEndpoint``, with shared state what opening that raises, and whatever the local cluster raises.
     """
     clock = clock or SystemClock()
     state = ProjectState(project.root).target(target.name)
@@ -195,11 +196,11 @@ def open_program_session(
             urls = [stack.enter_context(embedded_cluster(project, state, owns=write)).url]
         else:
             urls = endpoint_urls(project, target)
-        journal = Journal(state.journal) if write else None
-        if journal is not None:
-            stack.callback(journal.close)
+        journal: Journal | None = None
+        if write:
+            journal = stack.enter_context(opened_for_writing(project, target, state, ui, clock, purpose))
             rows: Sequence[Row] = journal.rows
         else:
-            rows = read_rows(state.journal, state.journal.read_bytes())[0] if state.journal.exists() else []
+            rows = opened_for_reading(project, target, state, ui, purpose)
         cluster = Cluster(pool(project, target, urls, clock))
         yield ProgramSession(project, target, state, ui, clock, cluster, rows, journal, _settings(target))

@@ -168,7 +168,7 @@ class Bucket:
 
     def _again(self, ask: Callable[[S3Client], T]) -> T:
         """Ask until there is an answer, a few times: only for what may happen twice."""
-        deadline_s = time.monotonic() + TOTAL_S
+        deadline_s, why = time.monotonic() + TOTAL_S, ""
         for attempt in range(ATTEMPTS):
             try:
                 return self._once(ask, min(CALL_S, deadline_s - time.monotonic()))
@@ -214,9 +214,7 @@ class Bucket:
 
         code = shown_code(response.get("Error", {}).get("Code"))
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in {"NoSuchKey", "ServerSideEncryptionConfigurationNotFoundError"} or (
-            status == 404 and code == "404"
-        ):
+        if code in {"NoSuchKey", "ServerSideEncryptionConfigurationNotFoundError"} or (status == 404 and code == "404"):
             raise _Missing from None
         if status == 412 or code == "PreconditionFailed":
             raise _Refused from None
@@ -226,7 +224,9 @@ class Bucket:
                     f"it has no {operation} as it is asked for (conditional writes)", "Use a service with If-Match."
                 ) from None
             raise _Unknown(code) from None
-        remedy = "Create the bucket." if code == "NoSuchBucket" else "See docs/guide/shared-state.md for the rights needed."
+        remedy = (
+            "Create the bucket." if code == "NoSuchBucket" else "See docs/guide/shared-state.md for the rights needed."
+        )
         raise self._no(f"{operation} is refused: {code}", remedy) from None
 
     def _no(self, cause: str, remedy: str) -> SharedStateRefused:
@@ -260,7 +260,10 @@ class Bucket:
             config=Config(
                 connect_timeout=CONNECT_S,
                 read_timeout=READ_S,
-                retries={"mode": "standard", "total_max_attempts": 1},  # repeating is decided here, where it is understood
+                retries={
+                    "mode": "standard",
+                    "total_max_attempts": 1,
+                },  # repeating is decided here, where it is understood
                 s3={"addressing_style": "path"} if spec.endpoint else {},
                 # Every object's digest is held by ours; some compatible services take no checksum headers.
                 request_checksum_calculation="when_required",

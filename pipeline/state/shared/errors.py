@@ -1,8 +1,8 @@
 """What can go wrong with shared state.
 
-    Refused      SharedStateRefused · SharedStateDamaged · LocalAhead · LocalDiverged · NotVersioned · NotShared
-                 TargetHeld · NotHeld
-    Resumable    SharedStateUnreachable · TakenOver
+Refused      SharedStateRefused · SharedStateDamaged · LocalAhead · LocalDiverged · NotVersioned · NotShared
+             TargetHeld · NotHeld
+Resumable    SharedStateUnreachable · TakenOver
 """
 
 from __future__ import annotations

@@ -82,5 +82,5 @@ def _place(lock: Path) -> str:
     if not mark.exists():
         write_atomic(mark, secrets.token_hex(16).encode())
     boot = _BOOT.read_text() if _BOOT.exists() else socket.gethostname()
-    where = os.stat(lock) if lock.exists() else os.stat(lock.parent)
+    where = (lock if lock.exists() else lock.parent).stat()
     return sha256_hex(f"{mark.read_text()} {boot} {where.st_dev} {where.st_ino}".encode())

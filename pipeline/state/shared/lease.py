@@ -60,7 +60,12 @@ def read_lease(bucket: Bucket, target: str) -> tuple[LeaseState, str] | None:
         return None
     try:
         data: Any = read_json(stored.data)
-        if data["kind"] != KIND or data["schema"] != 1 or type(data["fence"]) is not int or type(data["beat"]) is not int:
+        if (
+            data["kind"] != KIND
+            or data["schema"] != 1
+            or type(data["fence"]) is not int
+            or type(data["beat"]) is not int
+        ):
             raise ValueError("another kind of object")
         holder = Holder.from_json(data["holder"]) if data["holder"] is not None else None
         return LeaseState(data["fence"], data["beat"], str(data["run"]), holder), stored.etag
@@ -85,7 +90,6 @@ class Lease:
         self._etag = ""
         self._over = threading.Event()
         self._beating: threading.Thread | None = None
-        self._changing = threading.Lock()
         self.lost = False
 
     @property
@@ -94,10 +98,10 @@ class Lease:
 
     # -- taking ----------------------------------------------------------------------------------------------------
 
-    def take(self, waits: Callable[[str], None], above: int = 0) -> None:
+    def take(self, waits: Callable[[str], None], above: int = 0, *, by_force: bool = False) -> None:
         """Hold it, with a fencing number above every one before and above ``above``.
 
-        A holder that shows no sign of life for the lease time is taken over. Raises ``TargetHeld`` as soon as one does,
+        A holder that shows no sign of life for the lease time is taken over; ``by_force`` any holder, at once. Raises ``TargetHeld`` as soon as one does,
         and what asking the bucket raises.
         """
         while True:
@@ -107,7 +111,7 @@ class Lease:
                 etag = self._bucket.create(lease_key(self._target), wanted.to_bytes())
             else:
                 state, tag = found
-                if state.holder is not None and not self._was_mine(state.holder):
+                if state.holder is not None and not by_force and not self._was_mine(state.holder):
                     self._watch(state, state.holder, waits)
                 wanted = replace(self._mine, fence=max(state.fence, above) + 1)
                 etag = self._bucket.replace(lease_key(self._target), wanted.to_bytes(), tag)
@@ -124,9 +128,7 @@ class Lease:
         """Return when the lease has stood still for its time, or is free. Raises ``TargetHeld``."""
         if holder.by_hand:
             raise self.held_by(holder)
-        waits(
-            f"{self._target} is held by {holder}; taken over if that shows no sign of life for {self._lease_s:g} s"
-        )
+        waits(f"{self._target} is held by {holder}; taken over if that shows no sign of life for {self._lease_s:g} s")
         still_until_s = self._clock.monotonic_s() + self._lease_s
         while self._clock.monotonic_s() < still_until_s:
             self._clock.sleep_s(min(self._lease_s / (2 * BEATS), max(still_until_s - self._clock.monotonic_s(), 0.0)))
@@ -142,7 +144,9 @@ class Lease:
         else:
             remedy = "Wait for it, or stop it. A run that died is taken over by itself once its lease time has passed."
         return TargetHeld(
-            f"{self._target} is held by {holder}", where=Where(f"{self._bucket.name}/{lease_key(self._target)}"), remedy=remedy
+            f"{self._target} is held by {holder}",
+            where=Where(f"{self._bucket.name}/{lease_key(self._target)}"),
+            remedy=remedy,
         )
 
     # -- holding ---------------------------------------------------------------------------------------------------
@@ -155,24 +159,26 @@ class Lease:
     def _work(self) -> None:
         while not self._over.wait(self._lease_s / BEATS):
             try:
-                self._change(replace(self._mine, beat=self._mine.beat + 1))
+                self._change(lambda mine: replace(mine, beat=mine.beat + 1))
             except SharedStateUnreachable:
                 continue  # the next row finds out whether anybody else took it
             if self.lost:
                 return
 
-    def _change(self, wanted: LeaseState) -> None:
-        with self._changing:
+    def _change(self, change: Callable[[LeaseState], LeaseState]) -> None:
+        """Write a change of what is this run's, or set ``lost``."""
+        for _ in range(2):
+            wanted = change(self._mine)
             etag = self._bucket.replace(lease_key(self._target), wanted.to_bytes(), self._etag)
             if etag is not None:
                 self._mine, self._etag = wanted, etag
                 return
-            # Ours all the same when an earlier change landed after it was given up.
+            # Ours all the same when an earlier change landed after it was given up: then once more, from there.
             found = read_lease(self._bucket, self._target)
-            if found is not None and found[0].run == self._run and found[0].holder is not None:
-                self._mine, self._etag = found
-            else:
-                self.lost = True
+            if found is None or found[0].run != self._run:
+                break
+            self._mine, self._etag = found
+        self.lost = True
 
     def give_back(self) -> None:
         """Free it, if it is still this run's. One that cannot be given back is taken over when its time has passed."""
@@ -182,6 +188,6 @@ class Lease:
         if self.lost or not self._etag:
             return
         try:
-            self._change(replace(self._mine, beat=self._mine.beat + 1, holder=None))
+            self._change(lambda mine: replace(mine, beat=mine.beat + 1, holder=None))
         except SharedStateUnreachable:
             return

@@ -127,12 +127,16 @@ def parsed(key: str, data: bytes) -> Segment:
 
 def log_after(bucket: Bucket, target: str, chain: Chain) -> tuple[Chain, list[Segment]]:
     """Everything written behind ``chain``. Raises ``SharedStateDamaged``, and what asking the bucket raises."""
-    after = f"{chain.segments - 1:010d}" if chain.segments else ""
-    keys = bucket.list_after(_folder(target), after)
-    wanted = [segment_key(target, number) for number in range(chain.segments, chain.segments + len(keys))]
-    if keys != wanted:
-        odd = next(found for found, due in zip(keys, wanted, strict=True) if found != due)
-        raise _damaged(odd, "the segment before it is missing")
+    # From the last one that was read, which must still be there: a bucket that was emptied is no log without news.
+    first = max(chain.segments - 1, 0)
+    keys = bucket.list_after(_folder(target), f"{first - 1:010d}" if first else "")
+    wanted = [segment_key(target, number) for number in range(first, first + len(keys))]
+    if keys != wanted or len(keys) < chain.segments - first:
+        missing = next(
+            (due for found, due in zip(keys, wanted, strict=True) if found != due), segment_key(target, first)
+        )
+        raise _damaged(missing, "this segment is missing")
+    keys = keys[chain.segments - first :]
     segments = [parsed(key, data) for key, data in _fetched(bucket, keys)]
     for key, segment in zip(keys, segments, strict=True):
         chain, _ = chain.then(segment, key)
