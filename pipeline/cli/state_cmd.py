@@ -96,8 +96,15 @@ def _may_take(target: SharedTarget, holder: Holder, *, force: bool, yes: bool) -
         "sent stays sent; the next `ship deploy` goes on from it.",
         err=True,
     )
-    if not yes:
-        click.confirm("Take it?", abort=True, err=True)
+    if not yes and not _asked():
+        raise NotHeld(f"{target.name} was not taken", remedy="Answer with y, or give --yes where there is nobody to ask.")
+
+
+def _asked() -> bool:
+    try:
+        return click.confirm("Take it?", err=True)
+    except click.Abort:  # no terminal
+        return False
 
 
 @command.command()

@@ -1,4 +1,4 @@
-"""A real ministack for a test: AWS KMS, STS, Secrets Manager and parameters on a free port of the loopback, ended by its process id."""
+"""A real ministack for a test: AWS KMS, STS, S3, Secrets Manager and parameters on a free port of the loopback, ended by its process id."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.support.missing import missing
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
+    from mypy_boto3_s3 import S3Client
 
 __all__ = ["CREDENTIALS", "REGION", "Ministack", "ministack", "ministack_python"]
 
@@ -28,10 +29,11 @@ _START_S = 60.0
 
 @dataclass(frozen=True)
 class Ministack:
-    """A running one. ``kms`` is a client of the test's own, past ``ship``."""
+    """A running one. ``kms`` and ``s3`` are clients of the test's own, past ``ship``."""
 
     url: str
     kms: KMSClient
+    s3: S3Client
 
     @property
     def environment(self) -> dict[str, str]:
@@ -72,7 +74,7 @@ def ministack() -> Iterator[Ministack]:
             "TMPDIR": folder,
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(port),
-            "SERVICES": "kms,sts,iam,secretsmanager,ssm",
+            "SERVICES": "kms,sts,iam,s3,secretsmanager,ssm",
             "LOG_LEVEL": "WARNING",
         }
         process = subprocess.Popen(
@@ -88,7 +90,8 @@ def ministack() -> Iterator[Ministack]:
             import boto3
 
             url = f"http://127.0.0.1:{port}"
-            yield Ministack(url, boto3.client("kms", endpoint_url=url, region_name=REGION, **CREDENTIALS))
+            common: Any = {"endpoint_url": url, "region_name": REGION, **CREDENTIALS}
+            yield Ministack(url, boto3.client("kms", **common), boto3.client("s3", **common))
         finally:
             process.kill()
             process.wait()
