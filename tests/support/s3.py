@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -151,7 +152,7 @@ class S3Box:
         return self.service.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Clone:
     """A folder with a project of one target, ``t``, on shared state; no contracts are needed for its journal."""
 
@@ -161,7 +162,7 @@ class Clone:
     def state(self) -> TargetState:
         return ProjectState(self.project.root).target("t")
 
-    @property
+    @cached_property
     def bucket(self) -> Bucket:
         return bucket_of(self.project)
 

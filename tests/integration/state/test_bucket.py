@@ -13,9 +13,18 @@ from pipeline.state.shared.errors import SharedStateRefused, SharedStateUnreacha
 from tests.support.s3 import Clone, Fault, S3Box, clone
 
 
+@pytest.fixture(scope="module")
+def _kept(_service: S3Box, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    return clone(tmp_path_factory.mktemp("kept") / "here", _service.table(_service.bucket()))
+
+
 @pytest.fixture
-def here(box: S3Box, tmp_path: Path) -> Clone:
-    return clone(tmp_path / "here", box.table(box.bucket()))
+def here(box: S3Box, _kept: Clone) -> Clone:
+    """An empty bucket; its client is made once, for that takes a second."""
+    name = _kept.project.spec.state.bucket or ""
+    for key in box.keys(name):
+        box.service.s3.delete_object(Bucket=name, Key=key)
+    return _kept
 
 
 def _side_by_side(count: int, work: object) -> None:
@@ -119,10 +128,10 @@ def test_encryption_is_asked_for_with_every_object(box: S3Box, tmp_path: Path) -
     assert box.service.s3.head_object(Bucket=name, Key="p/k")["ServerSideEncryption"] == "AES256"
 
 
-def test_no_credentials_is_a_refusal(here: Clone, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_credentials_is_a_refusal(box: S3Box, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(SharedStateRefused, match="no credentials"):
-        here.bucket.get("k")
+        down.bucket.get("k")
