@@ -71,6 +71,12 @@ def s3_proxy(upstream: str) -> Iterator[S3Proxy]:
         disable_nagle_algorithm = True
         wbufsize = -1
 
+        def handle_expect_100(self) -> bool:
+            """At once: a client waits a second for it before it sends its body."""
+            super().handle_expect_100()
+            self.wfile.flush()
+            return True
+
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             with changing:

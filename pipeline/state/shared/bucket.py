@@ -7,6 +7,7 @@ under a condition; callers put something of their own into each (segments and le
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -236,40 +237,39 @@ class Bucket:
 
     def _client(self) -> S3Client:
         if self._made is None:
-            self._made = self._new_client()
+            self._made = _client_of(self._spec.region, self._spec.endpoint)
         return self._made
 
-    def _new_client(self) -> S3Client:
-        import boto3
-        from botocore.config import Config
 
-        from pipeline.manifest.secrets import register_secret
-        from pipeline.signing.service import quiet
+@functools.lru_cache(maxsize=4)
+def _client_of(region: str | None, endpoint: str | None) -> S3Client:
+    """Made once for all targets of a run: that takes half a second of boto3's."""
+    import boto3
+    from botocore.config import Config
 
-        quiet("boto3", "botocore")
-        spec = self._spec
-        session = boto3.Session(region_name=spec.region)
-        current = session.get_credentials()
-        if current is not None:
-            frozen = current.get_frozen_credentials()
-            register_secret(frozen.secret_key or "")
-            register_secret(frozen.token or "")
-        return session.client(
-            "s3",
-            endpoint_url=spec.endpoint,
-            config=Config(
-                connect_timeout=CONNECT_S,
-                read_timeout=READ_S,
-                retries={
-                    "mode": "standard",
-                    "total_max_attempts": 1,
-                },  # repeating is decided here, where it is understood
-                s3={"addressing_style": "path"} if spec.endpoint else {},
-                # Every object's digest is held by ours; some compatible services take no checksum headers.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
-        )
+    from pipeline.manifest.secrets import register_secret
+    from pipeline.signing.service import quiet
+
+    quiet("boto3", "botocore")
+    session = boto3.Session(region_name=region)
+    current = session.get_credentials()
+    if current is not None:
+        frozen = current.get_frozen_credentials()
+        register_secret(frozen.secret_key or "")
+        register_secret(frozen.token or "")
+    return session.client(
+        "s3",
+        endpoint_url=endpoint,
+        config=Config(
+            connect_timeout=CONNECT_S,
+            read_timeout=READ_S,
+            retries={"mode": "standard", "total_max_attempts": 1},  # repeating is decided here, where it is understood
+            s3={"addressing_style": "path"} if endpoint else {},
+            # Every object's digest is held by ours; some compatible services take no checksum headers.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
 
 
 _COME_BACK = frozenset(

@@ -133,5 +133,6 @@ def test_no_credentials_is_a_refusal(box: S3Box, monkeypatch: pytest.MonkeyPatch
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
+    stranger = clone(tmp_path / "stranger", box.table(box.bucket(), 'region = "eu-west-1"\n'))  # a client of its own
     with pytest.raises(SharedStateRefused, match="no credentials"):
-        down.bucket.get("k")
+        stranger.bucket.get("k")
