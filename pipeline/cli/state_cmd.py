@@ -97,7 +97,9 @@ def _may_take(target: SharedTarget, holder: Holder, *, force: bool, yes: bool) -
         err=True,
     )
     if not yes and not _asked():
-        raise NotHeld(f"{target.name} was not taken", remedy="Answer with y, or give --yes where there is nobody to ask.")
+        raise NotHeld(
+            f"{target.name} was not taken", remedy="Answer with y, or give --yes where there is nobody to ask."
+        )
 
 
 def _asked() -> bool:

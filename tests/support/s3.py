@@ -20,7 +20,7 @@ from pipeline.state.shared.bucket import Bucket
 from pipeline.state.shared.opening import bucket_of
 from tests.support.ministack import Ministack, ministack
 
-__all__ = ["Fault", "S3Box", "S3Proxy", "s3_box"]
+__all__ = ["Clone", "Fault", "S3Box", "S3Proxy", "clone", "s3_box"]
 
 _NUMBERS = itertools.count(1)
 
@@ -52,12 +52,12 @@ class Fault:
 
 @dataclass
 class S3Proxy:
-    """``log`` holds method and path of every request; ``on_put`` is told of one before it is handed on."""
+    """``log`` holds method and path of every request; ``on_put`` is told of path and body of one before it is handed on."""
 
     url: str = ""
     faults: list[Fault] = field(default_factory=list)
     log: list[tuple[str, str]] = field(default_factory=list)
-    on_put: Callable[[str], None] | None = None
+    on_put: Callable[[str, bytes], None] | None = None
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def s3_proxy(upstream: str) -> Iterator[S3Proxy]:
                 proxy.log.append((self.command, self.path))
                 fault = next((f for f in proxy.faults if f.wants(self.command, self.path)), None)
             if self.command == "PUT" and proxy.on_put:
-                proxy.on_put(self.path)
+                proxy.on_put(self.path, body)
             if fault is not None and fault.kind != "after":
                 if fault.kind == "before":
                     self.close_connection = True
@@ -147,9 +147,7 @@ class S3Box:
 
     def table(self, bucket: str, more: str = "", *, lease_s: int = 2) -> str:
         """``[state]`` for a ship.toml, through the proxy."""
-        return (
-            f'\n[state]\nbackend = "s3"\nbucket = "{bucket}"\nendpoint = "{self.proxy.url}"\nlease-s = {lease_s}\n{more}'
-        )
+        return f'\n[state]\nbackend = "s3"\nbucket = "{bucket}"\nendpoint = "{self.proxy.url}"\nlease-s = {lease_s}\n{more}'
 
     def keys(self, bucket: str) -> list[str]:
         return [entry["Key"] for entry in self.service.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]

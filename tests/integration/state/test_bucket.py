@@ -94,7 +94,9 @@ def test_pages_of_a_listing_are_all_read(box: S3Box, here: Clone, monkeypatch: p
     for number in range(5):
         bucket.keep(f"many/{number}", b"%d" % number)
     client = bucket._client()
-    monkeypatch.setattr(client, "list_objects_v2", lambda _real=client.list_objects_v2, **more: _real(MaxKeys=2, **more))
+    monkeypatch.setattr(
+        client, "list_objects_v2", lambda _real=client.list_objects_v2, **more: _real(MaxKeys=2, **more)
+    )
     assert bucket.list_after("many/") == [f"many/{n}" for n in range(5)]
     assert bucket.list_after("many/", "1") == ["many/2", "many/3", "many/4"]
 

@@ -90,13 +90,15 @@ def test_a_row_is_in_the_bucket_before_it_is_in_the_file(box: S3Box, folders: An
     here = folders("here", lease_s=600)
     with at_work(here) as journal:
         sizes: list[int] = []
-        box.proxy.on_put = lambda path: sizes.append(here.state.journal.stat().st_size)
+        box.proxy.on_put = lambda path, body: sizes.append(here.state.journal.stat().st_size)
         journal.append("one", {})
         assert sizes == [0]
         assert here.state.journal.stat().st_size > 0
 
 
-def test_what_the_bucket_did_not_take_is_not_in_the_file_and_the_run_writes_nothing_more(box: S3Box, folders: Any) -> None:
+def test_what_the_bucket_did_not_take_is_not_in_the_file_and_the_run_writes_nothing_more(
+    box: S3Box, folders: Any
+) -> None:
     here = folders("here", lease_s=600)
     with at_work(here) as journal:
         journal.append("one", {})
@@ -371,7 +373,9 @@ def test_a_changed_segment_is_refused(box: S3Box, bucket: str, folders: Any, cha
         pass
 
 
-@pytest.mark.parametrize("path", ["../out.json", "ship.toml", "deployments/t/plans/../../../out.json", ".ship/bundles/x"])
+@pytest.mark.parametrize(
+    "path", ["../out.json", "ship.toml", "deployments/t/plans/../../../out.json", ".ship/bundles/x"]
+)
 def test_a_segment_names_no_file_but_the_targets_own(box: S3Box, bucket: str, folders: Any, path: str) -> None:
     with at_work(folders("here")) as journal:
         journal.append("row", {})
