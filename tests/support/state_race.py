@@ -24,7 +24,7 @@ LONGEST_S = 120.0
 
 @dataclass
 class Race:
-    """``runners`` start at once, each in an empty folder; while they run the holder is killed ``kills`` times."""
+    """``runners`` start at once, each in a folder of its own; while they run the holder is killed up to ``kills`` times."""
 
     rig: Rig
     box: S3Box
@@ -79,16 +79,18 @@ class Race:
         return made
 
     def run(self) -> None:
-        """Until every runner has ended, and then one more that finishes what is left."""
-        processes = [self.start(self.new_clone()) for _ in range(self.runners)]
-        try:
-            self._kill_holders(processes)
-            for process in processes:
-                self._ended(process)
-        finally:
-            for process in processes:
-                process.kill()
-                process.wait()
+        """Waves of runners until the kills are done or the deployment is, and then one more that finishes what is left."""
+        folders = [self.new_clone() for _ in range(self.runners)]
+        while not self.exits[0] and self.killed < self.kills:
+            processes = [self.start(folder) for folder in folders]
+            try:
+                self._kill_holders(processes)
+                for process in processes:
+                    self._ended(process)
+            finally:
+                for process in processes:
+                    process.kill()
+                    process.wait()
         self._ended(last := self.start(self.new_clone()))
         assert last.returncode == 0, self.output(self.clones[-1])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,12 +28,12 @@ def here(box: S3Box, _kept: Clone) -> Clone:
     return _kept
 
 
-def _side_by_side(count: int, work: object) -> None:
+def _side_by_side(count: int, work: Callable[[int], None]) -> None:
     barrier = threading.Barrier(count)
 
     def run(number: int) -> None:
         barrier.wait()
-        work(number)  # type: ignore[operator]
+        work(number)
 
     threads = [threading.Thread(target=run, args=(n,)) for n in range(count)]
     for thread in threads:
@@ -42,9 +43,13 @@ def _side_by_side(count: int, work: object) -> None:
 
 
 def test_of_many_creating_one_object_at_once_one_does(here: Clone) -> None:
-    for round_ in range(5):
+    for key in ("a", "b", "c"):
         tags: list[str | None] = []
-        _side_by_side(12, lambda n, key=f"k{round_}": tags.append(here.bucket.create(key, b"by %d" % n)))
+
+        def create(number: int, key: str = key, tags: list[str | None] = tags) -> None:
+            tags.append(here.bucket.create(key, b"by %d" % number))
+
+        _side_by_side(12, create)
         assert Counter(tag is None for tag in tags) == {True: 11, False: 1}
 
 

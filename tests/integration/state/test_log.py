@@ -60,9 +60,9 @@ def bucket(box: S3Box) -> str:
 
 
 @pytest.fixture
-def folders(box: S3Box, bucket: str, tmp_path: Path) -> Iterator[Any]:
+def folders(box: S3Box, bucket: str, tmp_path: Path) -> Any:
     """Gives further clones of one project on one bucket."""
-    yield lambda name, more="", **table: clone(tmp_path / name, box.table(bucket, more, **table))
+    return lambda name, more="", **table: clone(tmp_path / name, box.table(bucket, more, **table))
 
 
 def test_what_one_folder_wrote_another_has(folders: Any) -> None:
