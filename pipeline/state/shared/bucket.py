@@ -237,8 +237,22 @@ class Bucket:
 
     def _client(self) -> S3Client:
         if self._made is None:
+            self._hold_endpoint()
             self._made = _client_of(self._spec.region, self._spec.endpoint)
         return self._made
+
+    def _hold_endpoint(self) -> None:
+        """Raises ``SharedStateRefused``: session tokens and signed transactions travel over TLS, or within this machine."""
+        from pipeline.manifest.urls import forbidden_host, parse_url
+        from pipeline.signing.service import is_loopback
+
+        endpoint = self._spec.endpoint
+        if endpoint is None:
+            return
+        if parse_url(endpoint).scheme == "http" and not is_loopback(endpoint):
+            raise self._no("`endpoint` is http:// and not on this machine", "Use https://.")
+        if forbidden_host(endpoint):
+            raise self._no("`endpoint` is a link-local or cloud metadata address", "Name the service itself.")
 
 
 @functools.lru_cache(maxsize=4)

@@ -90,6 +90,7 @@ class Lease:
         self._etag = ""
         self._over = threading.Event()
         self._beating: threading.Thread | None = None
+        self._changing = threading.Lock()
         self.lost = False
 
     @property
@@ -98,8 +99,8 @@ class Lease:
 
     # -- taking ----------------------------------------------------------------------------------------------------
 
-    def take(self, waits: Callable[[str], None], above: int = 0, *, by_force: bool = False) -> None:
-        """Hold it, with a fencing number above every one before and above ``above``.
+    def take(self, waits: Callable[[str], None], *, by_force: bool = False) -> None:
+        """Hold it, with a fencing number above that of every holder before.
 
         A holder that shows no sign of life for the lease time is taken over; ``by_force`` any holder, at once. Raises ``TargetHeld`` as soon as one does,
         and what asking the bucket raises.
@@ -107,13 +108,13 @@ class Lease:
         while True:
             found = read_lease(self._bucket, self._target)
             if found is None:
-                wanted = replace(self._mine, fence=above + 1)
+                wanted = replace(self._mine, fence=1)
                 etag = self._bucket.create(lease_key(self._target), wanted.to_bytes())
             else:
                 state, tag = found
                 if state.holder is not None and not by_force and not self._was_mine(state.holder):
                     self._watch(state, state.holder, waits)
-                wanted = replace(self._mine, fence=max(state.fence, above) + 1)
+                wanted = replace(self._mine, fence=state.fence + 1)
                 etag = self._bucket.replace(lease_key(self._target), wanted.to_bytes(), tag)
             if etag is not None:
                 self._mine, self._etag = wanted, etag
@@ -165,20 +166,25 @@ class Lease:
             if self.lost:
                 return
 
+    def raise_above(self, fence: int) -> None:
+        """Have a number above ``fence``: for a lease that began anew because somebody removed it."""
+        self._change(lambda mine: replace(mine, fence=max(mine.fence, fence + 1)))
+
     def _change(self, change: Callable[[LeaseState], LeaseState]) -> None:
         """Write a change of what is this run's, or set ``lost``."""
-        for _ in range(2):
-            wanted = change(self._mine)
-            etag = self._bucket.replace(lease_key(self._target), wanted.to_bytes(), self._etag)
-            if etag is not None:
-                self._mine, self._etag = wanted, etag
-                return
-            # Ours all the same when an earlier change landed after it was given up: then once more, from there.
-            found = read_lease(self._bucket, self._target)
-            if found is None or found[0].run != self._run:
-                break
-            self._mine, self._etag = found
-        self.lost = True
+        with self._changing:
+            for _ in range(2):
+                wanted = change(self._mine)
+                etag = self._bucket.replace(lease_key(self._target), wanted.to_bytes(), self._etag)
+                if etag is not None:
+                    self._mine, self._etag = wanted, etag
+                    return
+                # Ours all the same when an earlier change landed after it was given up: then once more, from there.
+                found = read_lease(self._bucket, self._target)
+                if found is None or found[0].run != self._run:
+                    break
+                self._mine, self._etag = found
+            self.lost = True
 
     def give_back(self) -> None:
         """Free it, if it is still this run's. One that cannot be given back is taken over when its time has passed."""

@@ -66,8 +66,11 @@ def hold_to_versioning(bucket: Bucket, *, require: bool, tell: Callable[[str], N
 def refresh(project: Project, state: TargetState, *, every_bundle: bool = False) -> None:
     """Bring the local journal and the files beside it up to date; the caller has the folder's lock. Raises as ``pull``."""
     bucket = bucket_of(project)
+    was_there = state.journal.exists()
     journal = Journal(state.journal)
     try:
         pull(state, bucket, SharedFiles(state, bucket), journal, every_bundle=every_bundle)
     finally:
         journal.close()
+        if not was_there and not journal.rows:  # looking at a target that was never released to leaves no journal
+            state.journal.unlink()

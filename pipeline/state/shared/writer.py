@@ -48,9 +48,7 @@ class SharedWriter:
         how many. Raises ``TargetHeld``, ``LocalAhead``, ``LocalDiverged``, ``SharedStateDamaged`` and what asking the
         bucket raises.
         """
-        # Read before, too: a lease that was removed by hand begins anew, above every number that wrote.
-        written = compared(self._state, self._bucket).chain.fence
-        self._lease.take(self._tell, above=written, by_force=by_force)
+        self._lease.take(self._tell, by_force=by_force)
         self._lease.beat()
         while True:
             ahead = compared(self._state, self._bucket) if push else None
@@ -59,7 +57,10 @@ class SharedWriter:
             else:
                 self.chain = pull(self._state, self._bucket, self.files, journal)
             if self.chain.fence >= self._lease.fence:
-                raise self._taken_over()
+                # Either another took the lease since, which raising its number finds out, or it was removed by hand.
+                self._lease.raise_above(self.chain.fence)
+                if self._lease.lost:
+                    raise self._taken_over()
             if self._written({}, b""):
                 break
         self._closed = False

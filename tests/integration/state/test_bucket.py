@@ -143,3 +143,10 @@ def test_no_credentials_is_a_refusal(box: S3Box, monkeypatch: pytest.MonkeyPatch
     stranger = clone(tmp_path / "stranger", box.table(box.bucket(), 'region = "eu-west-1"\n'))  # a client of its own
     with pytest.raises(SharedStateRefused, match="no credentials"):
         stranger.bucket.get("k")
+
+
+@pytest.mark.parametrize("endpoint", ["http://10.0.0.7:9000", "https://169.254.169.254"])
+def test_an_endpoint_in_the_clear_or_at_a_metadata_service_is_refused(tmp_path: Path, endpoint: str) -> None:
+    there = clone(tmp_path / "there", f'[state]\nbackend = "s3"\nbucket = "any"\nendpoint = "{endpoint}"\n')
+    with pytest.raises(SharedStateRefused, match="endpoint"):
+        there.bucket.get("k")

@@ -248,6 +248,12 @@ def test_the_folder_of_a_run_that_died_goes_on_at_once(folders: Any) -> None:
     del opened
 
 
+def test_looking_at_a_target_that_was_never_released_to_leaves_nothing(folders: Any) -> None:
+    here = folders("here")
+    refresh(here.project, here.state)
+    assert not here.state.journal.exists()
+
+
 def test_a_lease_removed_by_hand_begins_above_every_number_that_wrote(box: S3Box, bucket: str, folders: Any) -> None:
     for name in ("a", "b"):
         with at_work(folders(name)) as journal:
