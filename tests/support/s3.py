@@ -52,12 +52,16 @@ class Fault:
 
 @dataclass
 class S3Proxy:
-    """``log`` holds method and path of every request; ``on_put`` is told of path and body of one before it is handed on."""
+    """``log`` holds method and path of every request; ``on_put`` is told of path and body of one before it is handed on.
+
+    ``unconditional`` names a header of conditions that the service is made to ignore.
+    """
 
     url: str = ""
     faults: list[Fault] = field(default_factory=list)
     log: list[tuple[str, str]] = field(default_factory=list)
     on_put: Callable[[str, bytes], None] | None = None
+    unconditional: str = ""
 
 
 @contextmanager
@@ -92,7 +96,11 @@ def s3_proxy(upstream: str) -> Iterator[S3Proxy]:
                 return
             connection = http.client.HTTPConnection(host.hostname or "", host.port, timeout=30)
             try:
-                headers = {k: v for k, v in self.headers.items() if k.lower() not in {"connection", "expect"}}
+                headers = {
+                    k: v
+                    for k, v in self.headers.items()
+                    if k.lower() not in {"connection", "expect", proxy.unconditional}
+                }
                 connection.request(self.command, self.path, body, headers)
                 answer = connection.getresponse()
                 data = answer.read()

@@ -8,6 +8,7 @@ under a condition; callers put something of their own into each (segments and le
 from __future__ import annotations
 
 import functools
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -151,6 +152,14 @@ class Bucket:
             return str(rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"])
 
         return self._setting(ask)
+
+    def hold_to_conditions(self) -> None:
+        """See that ``If-None-Match`` and ``If-Match`` are honoured, not only taken. Raises ``SharedStateRefused``."""
+        self.keep("probe", b"ship asks here whether conditional writes are honoured\n")
+        stale = '"00000000000000000000000000000000"'
+        mine = secrets.token_bytes(16)
+        if self.create("probe", mine) is not None or self.replace("probe", mine, stale) is not None:
+            raise self._no("it takes conditional writes and does not honour them", "Use a service that does.")
 
     def _setting(self, ask: Callable[[S3Client], str]) -> str | None:
         try:

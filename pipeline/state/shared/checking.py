@@ -11,7 +11,7 @@ from chains.errors import ShipError
 from pipeline.manifest.state_spec import StateSpec
 from pipeline.state.local import TargetState
 from pipeline.state.shared.bucket import Bucket
-from pipeline.state.shared.errors import SharedStateDamaged
+from pipeline.state.shared.errors import SharedStateDamaged, SharedStateRefused
 from pipeline.state.shared.files import object_key
 from pipeline.state.shared.lease import read_lease
 from pipeline.state.shared.pulling import compared
@@ -56,6 +56,11 @@ def check(state: TargetState, bucket: Bucket, spec: StateSpec) -> Iterator[Findi
 def _settings(bucket: Bucket, spec: StateSpec) -> Iterator[Finding]:
     kept, sealed = bucket.versioning(), bucket.encryption()
     yield Finding(kept != "Enabled" and spec.require_versioning, f"versioning: {kept or 'not shown by the service'}")
+    try:
+        bucket.hold_to_conditions()
+        yield Finding(False, "conditional writes: honoured")
+    except SharedStateRefused as error:
+        yield Finding(True, error.cause)
     yield Finding(False, f"encryption: {spec.sse or sealed or 'not shown by the service'}")
 
 

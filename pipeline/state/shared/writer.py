@@ -61,6 +61,8 @@ class SharedWriter:
                 self._lease.raise_above(self.chain.fence)
                 if self._lease.lost:
                     raise self._taken_over()
+            if self.chain.segments == 0:
+                self._bucket.hold_to_conditions()  # once for a log: everything rests on them
             if self._written({}, b""):
                 break
         self._closed = False

@@ -23,4 +23,5 @@ def box(_service: S3Box, monkeypatch: pytest.MonkeyPatch) -> S3Box:
     _service.proxy.faults.clear()
     _service.proxy.log.clear()
     _service.proxy.on_put = None
+    _service.proxy.unconditional = ""
     return _service

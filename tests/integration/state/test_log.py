@@ -18,6 +18,7 @@ from pipeline.state.shared.errors import (
     LocalDiverged,
     NotVersioned,
     SharedStateDamaged,
+    SharedStateRefused,
     SharedStateUnreachable,
     TakenOver,
     TargetHeld,
@@ -405,3 +406,13 @@ def test_a_bucket_without_versions_is_warned_of_or_refused(box: S3Box, tmp_path:
     with pytest.raises(NotVersioned) as caught, at_work(refused):
         pass
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("header", ["if-none-match", "if-match"])
+def test_a_service_that_ignores_conditions_is_found_out_before_the_first_row(
+    box: S3Box, bucket: str, folders: Any, header: str
+) -> None:
+    box.proxy.unconditional = header
+    with pytest.raises(SharedStateRefused, match="does not honour"), at_work(folders("here")):
+        pass
+    assert _log(box, bucket) == []
