@@ -13,7 +13,6 @@ files alone. A number is written once (``If-None-Match: *``), so the highest num
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -162,8 +161,3 @@ def _damaged(key: str, what: str) -> SharedStateDamaged:
         where=Where(key),
         remedy="Restore that object's earlier version in the bucket (versioning keeps them); `ship state fsck` reads everything.",
     )
-
-
-def header_of(data: bytes) -> Mapping[str, object]:
-    """The header of a segment as JSON, unchecked: to say whose it is."""
-    return dict(json.loads(data.partition(b"\n")[0]))
