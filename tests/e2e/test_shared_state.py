@@ -86,7 +86,7 @@ def _rows(box: S3Box, bucket: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["kind"] != "contract-ship/segment"]
 
 
-@pytest.mark.parametrize(("kind", "count"), [("tx.signed", 2), ("tx.mined", 1)])
+@pytest.mark.parametrize(("kind", "count"), [("tx.signed", 2), pytest.param("tx.mined", 1, marks=pytest.mark.soak)])
 def test_a_fresh_clone_finishes_what_was_killed_half_way(
     first: Any, box: S3Box, bucket: str, node: Anvil, tmp_path: Path, kind: str, count: int
 ) -> None:
