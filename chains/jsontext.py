@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["read_json"]
+__all__ = ["read_json", "refuse_deep"]
 
 MAX_NESTING = 200
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
@@ -28,8 +28,13 @@ def _nesting(data: bytes) -> int:
     return max(itertools.accumulate(map(_STEP.__getitem__, brackets)), default=0)
 
 
-def read_json(data: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """Parse UTF-8 JSON; ``pairs`` makes objects of their members. Raises ``ValueError``, also on absurd nesting."""
+def refuse_deep(data: bytes) -> None:
+    """For whoever parses by other rules. Raises ``ValueError`` on absurd nesting."""
     if _nesting(data) > MAX_NESTING:
         raise ValueError(f"JSON nested more than {MAX_NESTING} deep")
+
+
+def read_json(data: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """Parse UTF-8 JSON; ``pairs`` makes objects of their members. Raises ``ValueError``, also on absurd nesting."""
+    refuse_deep(data)
     return json.loads(data.decode("utf-8"), object_pairs_hook=pairs)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
+from chains.jsontext import refuse_deep
+
 __all__ = ["MAX_SECRET_BYTES", "NoAnswer", "NotGiven", "NotInstalled", "Vaulted", "field_of", "tidied", "with_field"]
 
 MAX_SECRET_BYTES = 64 * 1024
@@ -56,9 +58,10 @@ def with_field(rest: str, form: str) -> tuple[str, str]:
 def field_of(text: str, field: str) -> str:
     """The text or number under ``field`` of a JSON object: a key as it stands, else a path of keys joined by dots."""
     try:
+        refuse_deep(text.encode())
         # Numbers stay as written: 1e3 is no other spelling of a PIN.
         value: Any = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise NotGiven("it is not JSON, so it has no fields", "Leave #FIELD away, or store a JSON object.") from None
     for key in (field,) if isinstance(value, dict) and field in value else field.split("."):
         if isinstance(value, list) and key.isdecimal() and len(key) < 6 and int(key) < len(value):
