@@ -166,3 +166,26 @@ def test_killed_again_and_again_and_run_again_it_ends_in_one_whole_release(candi
     whole(github)
     assert git(candidate.bare, "rev-parse", f"{TAG}^{{commit}}") == candidate.head
     assert len(github.deployments) == 1
+
+
+# ---- the version against what changed
+
+
+def test_a_bump_that_is_too_small_is_not_released(candidate, published):
+    """A function that callers use is gone: 1.0.1 promises what the bytes do not keep."""
+    assert candidate.ship("promote", TAG, "--chain", "stage", "--yes").exit_code == 0
+    candidate.commit("Records of 1.0.0")
+    assert candidate.release("1.0.0").state == "published"
+    candidate.edit("ship.toml", 'version = "1.0.0-rc.1"', 'version = "1.0.1"')
+    candidate.edit("CHANGELOG.md", "## [1.0.0-rc.1]", "## [1.0.1] - 2026-11-24\n\n### Fixed\n- A name.\n\n## [1.0.0-rc.1]")
+    candidate.edit("src/Counter.sol", "function increment() external", "function raise() external")
+    candidate.commit("Another name")
+    deployed = candidate.ship("deploy", "--chain", "stage", "--yes")
+    assert deployed.exit_code == 0, deployed.output
+    candidate.commit("Records of 1.0.1")
+    writes = list(published.writes)
+    result = candidate.ship("release")
+    assert result.exit_code == 2, result.output
+    assert "SHIP-C11" in result.output
+    assert "too small a step from v1.0.0" in result.output
+    assert published.writes == writes
