@@ -2,90 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
 from solders.pubkey import Pubkey
 
-from chains.canonical import digest
 from chains.errors import Refused
 from chains.solana import chunks
 from chains.solana.announcing import Announced, announcements
-from chains.solana.checking import planned_check, stands
-from chains.solana.fees import LAMPORTS_PER_SIGNATURE, Budget, limit_from, price_from
-from chains.solana.idl import Idl
+from chains.solana.checking import planned_check
+from chains.solana.drafting import Drafting, Replaced, price_of
+from chains.solana.fees import Budget, limit_from
 from chains.solana.layouts import BUFFER_HEAD, elf_sha256, parse_program_data, program_data_address, whole_elf
-from chains.solana.live import LiveProgram
 from chains.solana.plan import PlannedProgram, plan_program
-from chains.solana.release import PlannedUnit, SolanaAction, SolanaPlan, instruction_json
-from chains.solana.rpc import Cluster
-from chains.solana.settings import Settings
-from chains.solana.squads.releasing import SquadsAuthority, with_proposals
-from chains.solana.transactions import compile_message, populate
-from chains.solana.units import CallUnit, ProgramUnit, SolanaUnits
-from chains.solana.verified.layout import Build
+from chains.solana.planning_calls import plan_call
+from chains.solana.release import PlannedUnit, SolanaAction, SolanaPlan
+from chains.solana.squads.releasing import with_proposals
+from chains.solana.units import ProgramUnit, SolanaUnits
 
-__all__ = ["CostsTooMuch", "Drafting", "ProgramFiles", "Replaced", "plan_release"]
-
-_CALL_UNITS = 200_000
+__all__ = ["CostsTooMuch", "plan_release"]
 
 
 class CostsTooMuch(Refused):
     """SHIP-Q21: the release would cost more than the policy allows."""
 
     code = "SHIP-Q21"
-
-
-class CallWouldFail(Refused):
-    """SHIP-Q22: an instruction of the plan fails on the cluster as it is."""
-
-    code = "SHIP-Q22"
-
-
-@dataclass(frozen=True)
-class ProgramFiles:
-    """A program as the bundle holds it."""
-
-    elf: bytes
-    idl: Mapping[str, Any] | None = None
-    idl_bytes: bytes | None = None
-    security: bytes | None = None
-    build: Build | None = None
-
-
-@dataclass(frozen=True)
-class Replaced:
-    """Bytes that an upgrade takes out of use, by their hash."""
-
-    sha256: str
-    elf: bytes
-
-
-@dataclass
-class Drafting:
-    """What a plan is made from. ``keep`` is given the bytes an upgrade replaces, to be kept for the way back."""
-
-    cluster: Cluster
-    files: Callable[[str], ProgramFiles]
-    live: Mapping[str, LiveProgram]
-    done: Mapping[str, str]
-    """Calls that are final, by unit: the digest of their instruction."""
-    deployer: str
-    payer: str
-    settings: Settings
-    chain: Mapping[str, Any]
-    max_lamports: int | None = None
-    keep: Callable[[Replaced], None] = lambda _: None
-    seconds: int = 0
-    price: int | None = None
-    ids: dict[str, str] = field(default_factory=dict)
-    changed: set[str] = field(default_factory=set)
-    squads: SquadsAuthority | None = None
-    local: bool = False
-    """A local cluster may lack the programs that publications go through; what is left out stands in ``left_out``."""
-    left_out: list[str] = field(default_factory=list)
 
 
 def plan_release(draft: Drafting, units: SolanaUnits) -> SolanaPlan:
@@ -97,7 +39,7 @@ def plan_release(draft: Drafting, units: SolanaUnits) -> SolanaPlan:
     actions: list[SolanaAction] = []
     planned: list[PlannedUnit] = []
     for unit in units.ordered():
-        made, what = _program(draft, unit) if isinstance(unit, ProgramUnit) else _call(draft, unit)
+        made, what = _program(draft, unit) if isinstance(unit, ProgramUnit) else plan_call(draft, unit)
         actions += made
         planned.append(what)
     for unit in units.programs:
@@ -220,7 +162,7 @@ def _stage(draft: Drafting, unit: ProgramUnit) -> SolanaAction:
     elf = whole_elf(parse_program_data(account).elf)
     draft.keep(Replaced(elf_sha256(elf), elf))
     payer = Pubkey.from_string(draft.payer)
-    budget = Budget(limit_from(2_370), _price(draft))
+    budget = Budget(limit_from(2_370), price_of(draft))
     writes = len(chunks.split(elf, chunks.chunk_size(payer, payer, budget)))
     handover = draft.payer != draft.deployer
     return SolanaAction(
@@ -241,13 +183,6 @@ def _stage(draft: Drafting, unit: ProgramUnit) -> SolanaAction:
             "before_sha256": None,
         },
     )
-
-
-def _price(draft: Drafting) -> int:
-    if draft.price is None:
-        recent = draft.cluster.recent_fees([draft.payer])
-        draft.price = price_from(recent, draft.settings.price_percentile, draft.settings.price_cap_micro_lamports)
-    return draft.price
 
 
 def _announced(draft: Drafting, unit: ProgramUnit) -> list[SolanaAction]:
@@ -273,55 +208,3 @@ def _announced(draft: Drafting, unit: ProgramUnit) -> list[SolanaAction]:
     )
     draft.seconds += 13 * len(made)
     return made
-
-
-# -- calls -------------------------------------------------------------------------------------------------------------
-
-
-def _call(draft: Drafting, unit: CallUnit) -> tuple[list[SolanaAction], PlannedUnit]:
-    files = draft.files(unit.program)
-    idl = Idl(files.idl or {})
-    program = draft.ids[unit.program]
-    made = idl.instruction(program, unit.instruction, unit.args, unit.accounts, signer=draft.deployer)
-    written = instruction_json(made)
-    name = digest(written)
-    after = {"instruction": name, "program": program}
-    if draft.done.get(unit.name) == name:
-        return [], PlannedUnit(unit.name, "unchanged", "", after)
-    if unit.unless is not None and (why := stands(draft.cluster, unit.unless, idl)):
-        return [], PlannedUnit(unit.name, "skip", why, after)
-    signers = {draft.payer, *(str(m.pubkey) for m in made.accounts if m.is_signer)}
-    foreign = signers - {draft.payer, draft.deployer}
-    if foreign:
-        raise CallWouldFail(
-            f"{unit.name} needs a signature of {', '.join(sorted(foreign))}, which is neither the signer nor the payer",
-            remedy="Give the account under `accounts`, or have its holder send the instruction.",
-        )
-    if not draft.changed:
-        _try(draft, unit, made)
-    shown = {key: str(value) for key, value in unit.args.items()}
-    action = SolanaAction(
-        id=unit.name,
-        kind="call",
-        unit=unit.name,
-        title=f"{unit.program}.{unit.instruction}({', '.join(f'{k}={v}' for k, v in shown.items())})",
-        transactions=1,
-        fee_lamports=LAMPORTS_PER_SIGNATURE * len(signers) + Budget(_CALL_UNITS, _price(draft)).lamports(0),
-        details={"program_name": unit.program, "name": unit.instruction, "args": shown, "instruction": written},
-    )
-    draft.seconds += 13
-    draft.changed.add(unit.name)
-    return [action], PlannedUnit(unit.name, "call", "", after)
-
-
-def _try(draft: Drafting, unit: CallUnit, made: Any) -> None:
-    """Nothing before it changes anything, so that it can be tried on the cluster as it is."""
-    message = compile_message(Pubkey.from_string(draft.payer), [made], "1" * 32)
-    raw = populate(message, [bytes(64)] * message.header.num_required_signatures)
-    error, logs, _ = draft.cluster.simulate(raw)
-    if error is not None:
-        said = " | ".join(line for line in logs if "Error" in line or "failed" in line)[-300:]
-        raise CallWouldFail(
-            f"{unit.name} would fail: {error}{f' ({said})' if said else ''}",
-            remedy="Correct its arguments, or name with `unless` what makes it unnecessary.",
-        )

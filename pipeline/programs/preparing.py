@@ -8,8 +8,9 @@ from pathlib import Path
 
 from chains.canonical import digest
 from chains.errors import Refused
+from chains.solana.drafting import Drafting, ProgramFiles, Replaced
 from chains.solana.live import done_calls
-from chains.solana.planning import Drafting, ProgramFiles, Replaced, plan_release
+from chains.solana.planning import plan_release
 from chains.solana.release import SolanaPlan
 from chains.solana.verified.layout import Build
 from pipeline.bundle import Bundle
