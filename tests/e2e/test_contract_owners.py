@@ -79,6 +79,7 @@ def test_a_safe_that_is_an_owner_signs_as_a_contract_and_the_upgrade_is_executed
     committee.system.ship("record", "verify")
 
 
+@pytest.mark.soak
 def test_a_signature_the_contract_does_not_accept_is_refused_before_it_is_kept(vault: Callable[..., Vault]) -> None:
     committee = Committee(vault)
     refused = committee.hand_in(committee.sign(THIRD), exit_code=2)

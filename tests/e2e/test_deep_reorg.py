@@ -119,6 +119,7 @@ def test_an_execution_by_others_that_is_undone_is_waited_for_again(vault: Callab
     assert system.version(proxy) == "2"
 
 
+@pytest.mark.soak
 def test_an_execution_of_ours_that_is_undone_is_sent_again_with_the_same_bytes(vault: Callable[..., Vault]) -> None:
     system, proxy, branch, _ = _scheduling(vault, DEPLOYER, SECOND)
     system.sign(SECOND)

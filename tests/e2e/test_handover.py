@@ -153,6 +153,7 @@ def test_two_step_ownership_is_outstanding_until_the_new_owner_accepts(project: 
     assert (ship.root / done["record"]).exists()
 
 
+@pytest.mark.soak
 def test_a_safe_accepts_two_step_ownership_by_a_proposal(project: Project) -> None:
     ship = project("vault")
     chain = Chain(_url(ship))
@@ -198,6 +199,7 @@ def test_a_right_the_deployer_was_given_behind_the_plans_back_stops_the_release_
     assert ship.deploy("--replan")["sent"] == 1  # renounced, and nothing else
 
 
+@pytest.mark.soak
 def test_a_default_admin_with_rules_moves_in_its_two_steps_and_the_delay_is_waited_for(project: Project) -> None:
     """The role of the contract is granted by it meanwhile; only the new admin can finish, and not before an hour."""
     ship = project("vault")

@@ -218,6 +218,7 @@ def test_another_bundle_and_another_chain_are_refused(packed: Packed, tmp_path: 
     assert "SHIP-Y07" in refused.stderr
 
 
+@pytest.mark.soak
 def test_a_chain_that_moved_without_touching_the_plan_agrees_and_one_that_did_is_told_apart(
     project: Project, url: Callable[[Any], str], tmp_path: Path
 ) -> None:

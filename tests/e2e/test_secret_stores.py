@@ -170,7 +170,7 @@ def test_a_release_whose_secrets_are_in(
     assert '"tx.final"' in journal
 
 
-@pytest.mark.parametrize("store", ["vault", "aws-sm"])
+@pytest.mark.parametrize("store", ["vault", pytest.param("aws-sm", marks=pytest.mark.soak)])
 def test_a_store_that_is_down_stops_the_run_before_anything(
     store: str, project: Callable[[str], Ship], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -177,7 +177,9 @@ def test_a_bump_that_is_too_small_is_not_released(candidate, published):
     candidate.commit("Records of 1.0.0")
     assert candidate.release("1.0.0").state == "published"
     candidate.edit("ship.toml", 'version = "1.0.0-rc.1"', 'version = "1.0.1"')
-    candidate.edit("CHANGELOG.md", "## [1.0.0-rc.1]", "## [1.0.1] - 2026-11-24\n\n### Fixed\n- A name.\n\n## [1.0.0-rc.1]")
+    candidate.edit(
+        "CHANGELOG.md", "## [1.0.0-rc.1]", "## [1.0.1] - 2026-11-24\n\n### Fixed\n- A name.\n\n## [1.0.0-rc.1]"
+    )
     candidate.edit("src/Counter.sol", "function increment() external", "function raise() external")
     candidate.commit("Another name")
     deployed = candidate.ship("deploy", "--chain", "stage", "--yes")
