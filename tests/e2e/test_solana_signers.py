@@ -83,3 +83,12 @@ def test_the_authority_is_held_elsewhere(
         assert {row["backend"] for row in rows} == {backend}
         assert {row["assurance"] for row in rows} == {HELD_BY[backend]}
         assert PASSWORD not in project.journal.read_text()
+
+        # And away from the service: the next key signs too.
+        heir = Keypair()
+        following = {**keystore_table(project.root, heir, "heir"), "public-key": str(heir.pubkey())}
+        project.target(**{"next-authority": following})
+        project.ship("signer", "rotate", "--chain", "here", "--yes")
+        moved = _signers(project)["set-authority"]
+        assert {authority, str(heir.pubkey())} <= moved
+        assert project.authority() == str(heir.pubkey())

@@ -140,6 +140,13 @@ class SolanaProject:
         whole = Account(found["lamports"], found["owner"], found["data"], False, 0)
         return parse_program_data(whole).elf.rstrip(b"\0")
 
+    def authority(self, program: str = PROGRAM) -> str:
+        """The program's upgrade authority, by the node."""
+        found = self.node.account(program_data_address(Pubkey.from_string(program)))
+        assert found
+        whole = Account(found["lamports"], found["owner"], found["data"], False, 0)
+        return str(parse_program_data(whole).authority)
+
     def runs(self, elf: bytes, program: str = PROGRAM) -> bool:
         return self.live(program) == elf.rstrip(b"\0")
 
