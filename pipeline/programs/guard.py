@@ -72,7 +72,8 @@ class MessageGuard:
             )
 
     def foresee(self) -> None:
-        """Judge by the target's lists what the plan is sure to send, before anything is signed. Raises ``PolicyRefused``."""
+        """Judge by the target's lists what the plan is sure to send, before anything is signed. Raises ``PolicyRefused``, and
+        writes that down; what is allowed here is judged again, whole, when it is signed."""
         for action in self.plan.body.actions:
             if action.kind != "call":
                 continue
@@ -82,6 +83,9 @@ class MessageGuard:
             refusal = self._instruction(said)
             if refusal is not None:
                 rule, why = refusal
+                row = {"plan": self.plan.digest, "action": action.id, "verdict": "refused", "what": "call"}
+                told = {"digest": sha256(said.data).hexdigest(), "signer": self.plan.body.deployer}
+                self.journal.append("policy.decision", {**row, **told, "rule": rule, "reason": why})
                 raise PolicyRefused(
                     f"the plan is refused by the rule {rule}: {why} ({action.id})",
                     remedy="Nothing was signed. Take it out of ship.toml, or widen the rule under [policy].",

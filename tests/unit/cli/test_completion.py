@@ -36,7 +36,7 @@ def test_commands_targets_and_tags_are_completed(tmp_path):
     for name in ("base", "base-sepolia"):
         (tmp_path / "manifests" / f"{name}.toml").touch()
     (tmp_path / "releases" / "v1.0.0").mkdir(parents=True)
-    assert completions([], "stat") == ["status"]
+    assert completions([], "statu") == ["status"]
     assert completions(["status", "-C", str(tmp_path), "--chain"], "ba") == ["base", "base-sepolia"]
     assert completions(["record", "show", "-C", str(tmp_path)], "v1") == ["v1.0.0"]
 
