@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chains.canonical import pretty, sha256_hex
+from chains.jsontext import read_json
 from pipeline.bundle import Bundle, load_bundle
 from pipeline.exporting.book import Book, read_book
 from pipeline.exporting.json_book import write_json
@@ -27,6 +28,7 @@ SARIF = "slither.sarif"
 _MOST_BYTES = 512 << 20
 _TYPES = {
     ".json": "application/json",
+    ".jsonl": "application/jsonl",
     ".txt": "text/plain",
     ".sarif": "application/sarif+json",
     ".tar": "application/x-tar",
@@ -58,6 +60,7 @@ def make_files(materials: Materials) -> tuple[File, ...]:
     bundles = [load_bundle(state.bundles, digest) for digest in digests]
     files = [
         *_records(materials.records),
+        *(_journal(recorded, state) for recorded in materials.records),
         *_reports(materials, state.work),
         *(File(f"bundle-{bundle.digest[:12]}.tar", pack(bundle)) for bundle in bundles),
         File("sbom.cdx.json", _sbom(materials, bundles)),
@@ -85,6 +88,23 @@ def _records(records: tuple[Recorded, ...]) -> Iterator[File]:
             beside = path.with_name(path.name.removesuffix(".json") + kind)
             if beside.is_file():
                 yield File(beside.name, _read(beside))
+
+
+def _journal(recorded: Recorded, state: ProjectState) -> File:
+    """The target's journal up to the row that names the record: what anybody needs to hold the chain of its hashes. What came later
+    is no part of this release, so that the asset is the same however late the release is made."""
+    data = _read(state.target(recorded.target).journal)
+    sha256 = recorded.sha256
+    end = 0
+    for line in data.splitlines(keepends=True):
+        end += len(line)
+        row = read_json(line)
+        if row["kind"] == "plan.finished" and row["data"]["sha256"] == sha256:
+            return File(f"{recorded.target}.journal.jsonl", data[:end])
+    raise AssetUnfit(
+        f"the journal of {recorded.target} does not name the record {recorded.file.path.name}",
+        remedy=f"Restore deployments/{recorded.target} from version control.",
+    )
 
 
 def _reports(materials: Materials, work: Path) -> Iterator[File]:

@@ -115,6 +115,9 @@ class Life:
         assert result.exit_code == 0, result.output
         document = json.loads(result.stdout)
         hold(document)
+        journals = [f for f in document["release"] if f["what"].endswith("journal.jsonl entry")]
+        assert journals
+        assert {finding["state"] for finding in journals} == {"ok"}
 
     urls: dict[str, str] = None  # type: ignore[assignment]
 

@@ -19,7 +19,7 @@ def whole(github, id_):
     """Whether a release has every file, each once, with the digest checksums.txt gives it."""
     files = github.files(id_)
     stated = parse_checksums(files.get("checksums.txt", b""))
-    return len(files) == 7 and stated == {
+    return len(files) == 8 and stated == {
         name: hashlib.sha256(data).hexdigest() for name, data in files.items() if name != "checksums.txt"
     }
 

@@ -35,7 +35,7 @@ def test_a_release_is_tagged_filled_read_back_published_and_its_deployment_noted
     record = project.record()
     bundle = f"bundle-{record['bundle'][:12]}.tar"
     assert set(files) == {
-        "local.json", "local.intoto.json", "local.rollback.json", bundle, "sbom.cdx.json", "addresses.json", "checksums.txt",
+        "local.json", "local.intoto.json", "local.rollback.json", "local.journal.jsonl", bundle, "sbom.cdx.json", "addresses.json", "checksums.txt",
     }  # fmt: skip
     stated = parse_checksums(files["checksums.txt"])
     assert stated == {n: hashlib.sha256(d).hexdigest() for n, d in files.items() if n != "checksums.txt"}
