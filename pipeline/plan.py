@@ -6,6 +6,7 @@ canonical JSON is what a person says yes to; a plan whose inputs have moved on i
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,7 +50,7 @@ class PlanStale(Refused):
 
 
 @dataclass(frozen=True)
-class Envelope:
+class Envelope(ABC):
     """A release of one version to one target, whatever its chain's family. ``bundle``, ``inputs`` and ``state`` are sha256 digests.
 
     ``inputs`` is of the resolved manifests, ``state`` of the live units the plan was compared with; ``commit`` is the
@@ -100,9 +101,9 @@ class Envelope:
         return digest(self.to_json())
 
     @classmethod
+    @abstractmethod
     def body_from(cls, data: Mapping[str, Any]) -> Any:
         """The family's own part."""
-        raise NotImplementedError
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

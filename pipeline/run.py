@@ -117,7 +117,7 @@ def _deploy(session: Session, options: DeployOptions, outcome: Outcome, run: Run
         home = way_home(run, session, plan)
         run(Approve(session, plan, bundle, tuple(gates), options.yes, options.saved, options.approvals))
         home.keep()  # design law 6: before anything is sent
-    outcome.plan, outcome.bundle = plan.digest, bundle.digest
+    outcome.plan, outcome.bundle, outcome.version = plan.digest, bundle.digest, plan.version
     # 6. Every transaction through the journal onto the chain.
     _send(session, plan, bundle, options, outcome, run)
     # 7. Our own proof of the bytes. 8. The project's checks. 9. Sources on explorers. 10. The record.
@@ -178,11 +178,7 @@ def _recorded(session: Session, plan: Plan) -> bool:
 
 def record_path_of(session: Session, plan: Plan) -> Path:
     """The newest record of the plan's version on this target, relative to the project."""
-    newest = session.state.record(plan.tag)
-    revision = 2
-    while (path := session.state.record(plan.tag, revision)).exists():
-        newest, revision = path, revision + 1
-    return newest.relative_to(session.project.root)
+    return session.state.newest_record(plan.tag).relative_to(session.project.root)
 
 
 def _to_carry_on(session: Session, unfinished: str | None, options: DeployOptions) -> str | None:

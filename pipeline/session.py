@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from chains.base import Clock, Row, SystemClock
 from chains.errors import NeedsPerson, Refused, Where
@@ -34,6 +35,7 @@ __all__ = [
     "accepted_plans",
     "embedded_chain",
     "open_session",
+    "plan_file",
     "unfinished_plan",
 ]
 
@@ -136,15 +138,20 @@ class Session:
     def plan(self, digest: str) -> Plan:
         """An accepted plan, by digest; its file is held against it."""
         if digest not in self.plans:
-            path = self.state.plan(digest)
-            if not path.exists():
-                raise PlanMissing(
-                    f"the plan {digest[:12]}… that the journal names is missing",
-                    where=Where(str(path)),
-                    remedy="Restore deployments/ from version control: without it nothing can be resumed safely.",
-                )
-            self.plans[digest] = load_plan(path, expected=digest)
+            self.plans[digest] = load_plan(plan_file(self.state, digest), expected=digest)
         return self.plans[digest]
+
+
+def plan_file(state: TargetState, digest: str) -> Path:
+    """The file of an accepted plan. Raises ``PlanMissing``."""
+    path = state.plan(digest)
+    if not path.exists():
+        raise PlanMissing(
+            f"the plan {digest[:12]}… that the journal names is missing",
+            where=Where(str(path)),
+            remedy="Restore deployments/ from version control: without it nothing can be resumed safely.",
+        )
+    return path
 
 
 def accepted_plans(rows: Sequence[Row]) -> list[str]:

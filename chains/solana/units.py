@@ -20,8 +20,7 @@ class UnitsUnordered(Refused):
 @dataclass(frozen=True)
 class ProgramUnit:
     """A program. ``may_extend``: its account may grow; ``room_bytes`` what a first deployment leaves room for, at least;
-    ``staged``: the bytes that an upgrade replaces are kept ready in a buffer. ``authority``: who has it in the end, where that is
-    not the signer; ``immutable``: nobody."""
+    ``staged``: the bytes that an upgrade replaces are kept ready in a buffer."""
 
     name: str
     program: str
@@ -70,12 +69,11 @@ class CheckUnit:
 
 @dataclass(frozen=True)
 class SolanaUnits:
-    """``authority``: the key every program's authority moves to when the release is complete."""
+    """Of one project on one cluster."""
 
     programs: tuple[ProgramUnit, ...] = ()
     calls: tuple[CallUnit, ...] = ()
     checks: tuple[CheckUnit, ...] = ()
-    authority: str | None = None
 
     def ordered(self) -> Iterator[ProgramUnit | CallUnit]:
         """Each after those it waits for, else as declared; a call waits for its own program. Raises ``UnitsUnordered``."""

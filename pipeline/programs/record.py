@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from chains.base import Row
@@ -21,10 +20,10 @@ from pipeline.programs.proving import ProgramProof
 from pipeline.programs.session import ProgramSession
 from pipeline.programs.spent import spent_lamports
 from pipeline.publishing.verdicts import newest_verdicts
-from pipeline.record import KIND, SCHEMA, load_record, write_record
-from pipeline.steps.record import Recorded
+from pipeline.record import KIND, SCHEMA, write_record
+from pipeline.steps.record import Recorded, record_path
 
-__all__ = ["RecordPrograms", "derive_program_record", "program_record_path"]
+__all__ = ["RecordPrograms", "derive_program_record"]
 
 
 def derive_program_record(plan: ProgramPlan, bodies: Mapping[str, SolanaPlan], rows: Sequence[Row]) -> dict[str, Any]:
@@ -181,16 +180,6 @@ def _last(rows: Sequence[Row], kind: str, plan: str) -> Row:
     return next(row for row in reversed(rows) if row.kind == kind and row.data["plan"] == plan)
 
 
-def program_record_path(session: ProgramSession, plan: ProgramPlan) -> Path:
-    """Where this plan's record goes: a version's second record on a target (a rollback, a local release) beside its first."""
-    revision = 1
-    while True:
-        path = session.state.record(plan.tag, revision)
-        if not path.exists() or load_record(path)["plan"] == plan.digest:
-            return path
-        revision += 1
-
-
 @dataclass(frozen=True)
 class RecordPrograms:
     """Writes proofs and checks to the journal, then what follows from it, then that the plan is finished."""
@@ -213,7 +202,7 @@ class RecordPrograms:
             }
             journal.append("plan.proven", evidence)
         record = derive_program_record(self.plan, self.session.bodies(), journal.rows)
-        path = program_record_path(self.session, self.plan)
+        path = record_path(self.session, self.plan)
         sha256 = write_record(path, record)
         relative = str(path.relative_to(self.session.project.root))
         journal.append("plan.finished", {"plan": self.plan.digest, "record": relative, "sha256": sha256})

@@ -76,12 +76,12 @@ def _deploy(session: ProgramSession, options: DeployOptions, outcome: Outcome, r
         outcome.plan, outcome.bundle = plan.digest, bundle.digest
         if _recorded(session, plan):
             run.skip(SendPrograms.title, Skip("the cluster runs this release, and it is recorded"))
-            outcome.record = str(_newest_record(session, plan))
+            outcome.record = str(session.state.newest_record(plan.tag).relative_to(session.project.root))
             return
         if plan.body.actions:
             run(KeepWayBack(session, plan))
         run(Approve(session, plan, bundle, gates, options.yes, options.saved, options.approvals))
-    outcome.plan, outcome.bundle = plan.digest, bundle.digest
+    outcome.plan, outcome.bundle, outcome.version = plan.digest, bundle.digest, plan.version
     try:
         finish(session, plan, bundle, options, outcome, run)
     except CheckFailed as error:
@@ -133,13 +133,6 @@ def _recorded(session: ProgramSession, plan: ProgramPlan) -> bool:
     live = session.live()
     known = all(unit.name in live for unit in plan.body.units if "program_data" in unit.after)
     return known and not plan.body.actions and session.state.record(plan.tag).exists()
-
-
-def _newest_record(session: ProgramSession, plan: ProgramPlan) -> Path:
-    newest, revision = session.state.record(plan.tag), 2
-    while (path := session.state.record(plan.tag, revision)).exists():
-        newest, revision = path, revision + 1
-    return newest.relative_to(session.project.root)
 
 
 def plan_to_carry_on(

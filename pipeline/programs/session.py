@@ -24,7 +24,7 @@ from pipeline.manifest.target import Target
 from pipeline.plan import Envelope
 from pipeline.programs.plan import ProgramPlan, load_program_plan
 from pipeline.reaching import endpoint_urls, is_embedded, pool
-from pipeline.session import JournalForeign, PlanMissing, accepted_plans
+from pipeline.session import JournalForeign, accepted_plans, plan_file
 from pipeline.state.local import ProjectState, TargetState
 from pipeline.state.opening import opened_for_reading, opened_for_writing
 from pipeline.ui.base import Ui
@@ -94,14 +94,7 @@ class ProgramSession:
     def plan(self, digest: str) -> ProgramPlan:
         """An accepted plan, by digest; its file is held against it."""
         if digest not in self.plans:
-            path = self.state.plan(digest)
-            if not path.exists():
-                raise PlanMissing(
-                    f"the plan {digest[:12]}… that the journal names is missing",
-                    where=Where(str(path)),
-                    remedy="Restore deployments/ from version control: without it nothing can be resumed safely.",
-                )
-            self.plans[digest] = load_program_plan(path, expected=digest)
+            self.plans[digest] = load_program_plan(plan_file(self.state, digest), expected=digest)
         return self.plans[digest]
 
     def know(self, plan: Envelope) -> None:

@@ -9,6 +9,7 @@ releases/<tag>/<target>.json               the record of a release, and its in-t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +72,21 @@ class TargetState:
 
     def plan(self, digest: str) -> Path:
         return self.folder / "plans" / f"{digest}.json"
+
+    def newest_record(self, tag: str) -> Path:
+        """The last revision of a version's record that is there; where none is, the first's place."""
+        revision = 1
+        while self.record(tag, revision + 1).exists():
+            revision += 1
+        return self.record(tag, revision)
+
+    def record_of(self, tag: str, plan: str, plan_of: Callable[[Path], str]) -> Path:
+        """Where the record of ``plan`` goes. A version's second record on a target (a rollback, a release to a local chain)
+        stands beside its first. ``plan_of`` reads whose a record is."""
+        revision = 1
+        while (path := self.record(tag, revision)).exists() and plan_of(path) != plan:
+            revision += 1
+        return path
 
     def record(self, tag: str, revision: int = 1) -> Path:
         suffix = "" if revision == 1 else f".{revision}"

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chains.evm.observing import CheckResult
 from pipeline import __version__
 from pipeline.journal import Journal
-from pipeline.plan import Plan
+from pipeline.plan import Envelope, Plan
 from pipeline.proving import Proven
 from pipeline.record import derive_record, load_record, write_record
 from pipeline.session import Session
+
+if TYPE_CHECKING:
+    from pipeline.programs.session import ProgramSession
 
 __all__ = ["Record", "Recorded", "record_path"]
 
@@ -26,14 +29,9 @@ class Recorded:
     sha256: str
 
 
-def record_path(session: Session, plan: Plan) -> Path:
-    """Where this plan's record goes. On the local chain a version may be released again: then beside the first."""
-    revision = 1
-    while True:
-        path = session.state.record(plan.tag, revision)
-        if not path.exists() or load_record(path)["plan"] == plan.digest:
-            return path
-        revision += 1
+def record_path(session: Session | ProgramSession, plan: Envelope) -> Path:
+    """Where this plan's record goes."""
+    return session.state.record_of(plan.tag, plan.digest, lambda path: str(load_record(path)["plan"]))
 
 
 @dataclass(frozen=True)
