@@ -36,11 +36,11 @@ def keystore_table(root: Path, key: Keypair, name: str) -> dict[str, str]:
 
 
 def do(node: SolanaNode, key: Keypair, *made: Instruction) -> None:
-    """Send instructions that ``key`` signs and pays for, and see them succeed."""
+    """Send instructions that ``key`` signs and pays for; they succeeded, and every commitment level sees it."""
     hashed = Hash.from_string(node.blockhash())
     one = Transaction([key], Message.new_with_blockhash(list(made), key.pubkey(), hashed), hashed)
     sent = node.call("sendTransaction", base64.b64encode(bytes(one)).decode(), _AS_IT_IS)
-    until(lambda: node.status(sent), "the transaction lands")
+    until(lambda: (node.status(sent) or {}).get("confirmationStatus") == "finalized", "the transaction is final")
     status = node.status(sent)
     assert status
     assert status["err"] is None

@@ -46,10 +46,14 @@ def assets(github, tag=TAG):
 
 
 def rewritten(github, changed):
-    """Somebody with write access to the release changes files, and checksums.txt with them."""
+    """Somebody with write access to the release changes files (``None`` takes one away), and checksums.txt with them."""
     found = assets(github)
     for name, data in changed.items():
-        found[name]["data"] = data
+        if data is None:
+            taken = found.pop(name)
+            github.assets = {id_: a for id_, a in github.assets.items() if a is not taken}
+        else:
+            found[name]["data"] = data
     files = [File(name, a["data"]) for name, a in found.items() if name != "checksums.txt"]
     found["checksums.txt"]["data"] = checksums(files)
 
@@ -192,9 +196,12 @@ def test_a_changed_record_with_everything_to_match_is_refused(candidate, publish
     refused(candidate, "SHIP-R44", "the record kept here is another")
     shutil.rmtree(candidate.root / "releases")
     candidate.commit("Without records")
-    # Without any copy of ours it is the chain that has to agree: another address, and it does not.
+    # Without any copy of ours it is the journal in the release that has to agree, and it names another record.
+    refused(candidate, "SHIP-R44", "stage.journal.jsonl")
+    # Without that it is the chain: another code hash, and it does not.
     record["transactions"][0]["code_keccak256"] = "0x" + "11" * 32
-    rewritten(published, {"stage.json": pretty(record), "stage.intoto.json": pretty(statement(record, "stage.json"))})
+    changed = {"stage.json": pretty(record), "stage.intoto.json": pretty(statement(record, "stage.json"))}
+    rewritten(published, {**changed, "stage.journal.jsonl": None})
     refused(candidate, "SHIP-R46", "has keccak256")
 
 
